@@ -1,0 +1,1 @@
+"""The `mlops` command: plans, applies and watches an ML platform."""
