@@ -69,7 +69,10 @@ class NodeStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFinished:
-    """A node ended in `phase` (Argo's word). `summary` is one line the step itself wrote about its result; `reused` tells why not run."""
+    """A node ended in `phase` (Argo's word).
+
+    `summary` is one line the step itself wrote about its result; `reused` tells why it did not run.
+    """
 
     run: str
     node: str
@@ -111,6 +114,15 @@ class Notice:
 
 
 Event = (
-    PlanStarted | StageStarted | StageFinished | PlanFinished | RunStarted | NodeStarted | NodeFinished | RunFinished | LogLine | Notice
+    PlanStarted
+    | StageStarted
+    | StageFinished
+    | PlanFinished
+    | RunStarted
+    | NodeStarted
+    | NodeFinished
+    | RunFinished
+    | LogLine
+    | Notice
 )
 Emit = Callable[[Event], None]

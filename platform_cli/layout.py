@@ -31,7 +31,7 @@ class Layout:
         """The five-step training pipeline."""
         return self.assets / "pipelines" / "training" / "ml-training-workflow.yaml"
 
-    def home(self, target: str) -> "TargetHome":
+    def home(self, target: str) -> TargetHome:
         """The state of one target, such as `embedded-dev`."""
         return TargetHome(self.project / ".mlops" / target)
 

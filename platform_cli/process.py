@@ -1,0 +1,105 @@
+"""The one home of child processes: their identity, detached start, and orderly end.
+
+A process id alone is not an identity, since the system reuses numbers; together with the start time it is.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_CLOCK_TOLERANCE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessId:
+    """A process that cannot be mistaken for a later one with the same number. `created` is Unix seconds."""
+
+    pid: int
+    created: float
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessId | None:
+        """The identity of a process that runs now, or None."""
+        try:
+            return cls(pid, psutil.Process(pid).create_time())
+        except psutil.NoSuchProcess:
+            return None
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process still runs (a zombie does not)."""
+        return self.find() is not None
+
+    def find(self) -> psutil.Process | None:
+        """A handle on this very process, or None when it has ended."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.created) < _CLOCK_TOLERANCE_S
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+
+def spawn_detached(argv: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Path) -> ProcessId:
+    """Start a program that outlives us, in a session of its own, its output appended to `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=dict(env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+    identity = ProcessId.of(child.pid)
+    return identity or ProcessId(child.pid, 0.0)
+
+
+def stop_tree(process_id: ProcessId, *, grace_s: float) -> None:
+    """End a process and all it started: TERM, then KILL after `grace_s`.
+
+    Returns when all are gone; a process that is gone already is fine.
+    """
+    root = process_id.find()
+    if root is None:
+        return
+    family = [root, *_children(root)]
+    for process in family:
+        _signal(process, kill=False)
+    _, stubborn = psutil.wait_procs(family, timeout=grace_s)
+    for process in stubborn:
+        _signal(process, kill=True)
+    psutil.wait_procs(stubborn, timeout=grace_s)
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return list(process.children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _signal(process: psutil.Process, *, kill: bool) -> None:
+    try:
+        process.kill() if kill else process.terminate()
+    except psutil.NoSuchProcess:
+        return
+
+
+def scrub_environment(environment: Mapping[str, str], *, keep: Sequence[str] = ()) -> dict[str, str]:
+    """What a child may inherit: what programs need to run at all, and the names in `keep`. Credentials stay behind."""
+    needed = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "SYSTEMROOT")
+    return {name: environment[name] for name in (*needed, *keep) if name in environment}
+
+
+def current() -> ProcessId:
+    """This process."""
+    return ProcessId(os.getpid(), psutil.Process().create_time())
