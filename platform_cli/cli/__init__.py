@@ -1,0 +1,1 @@
+"""Typer commands: parse, call, render. One module per noun."""
