@@ -1,0 +1,113 @@
+# The user's front door. Nothing needs activating: every target uses .venv/bin.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+MLOPS  := $(BIN)/mlops
+ENV    ?= dev
+# Two sizes of the same environment: what the demo needs, and that plus every tool of development.
+DEMO   := $(VENV)/.installed-demo
+STAMP  := $(VENV)/.installed-dev
+FLOWER := {"sepal length (cm)": 5.1, "sepal width (cm)": 3.5, "petal length (cm)": 1.4, "petal width (cm)": 0.2}
+CLOUDS := local aws azure gcp embedded
+UIS    := mlflow argocd grafana argo-wf
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@for verb in deploy status destroy; do for cloud in $(CLOUDS); do echo "  $$verb-$$cloud"; done; done
+	@for ui in $(UIS); do echo "  port-forward-$$ui"; done
+
+##@ environment
+.PHONY: env
+env: $(STAMP) ## Create .venv with everything the targets below need
+
+$(VENV)/.installed-%: requirements/%.lock pyproject.toml scripts/create-environment.sh
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh scripts/create-environment.sh $<
+	@touch $@
+
+# The development environment holds the demo's: nothing is installed twice.
+ifeq ($(wildcard $(STAMP)),$(STAMP))
+RUN := $(STAMP)
+else
+RUN := $(DEMO)
+endif
+
+.PHONY: lock
+lock: ## Resolve the locked versions anew (needs uv)
+	sh scripts/lock.sh
+
+.PHONY: clean
+clean: ## Remove the environment and caches (a deployed platform stays: see destroy-embedded)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+##@ the product
+.PHONY: demo
+demo: $(RUN) ## From nothing to a prediction: deploy, train, register, serve, predict
+	@$(MLOPS) deploy --yes
+	@$(MLOPS) pipeline submit --wait
+	@$(MLOPS) model deploy iris
+	@$(MLOPS) predict iris --json '$(FLOWER)'
+	@echo "next: mlops pipeline get @latest · mlops port-forward mlflow · mlops destroy   (mlops is $(MLOPS))"
+
+.PHONY: $(foreach verb,deploy status destroy,$(CLOUDS:%=$(verb)-%)) $(UIS:%=port-forward-%)
+# Confirmation is asked for by the command itself; ENV=staging chooses another environment.
+$(CLOUDS:%=deploy-%): deploy-%: $(RUN)
+	$(MLOPS) deploy --cloud $* --env $(ENV)
+$(CLOUDS:%=status-%): status-%: $(RUN)
+	$(MLOPS) status --cloud $* --env $(ENV)
+$(CLOUDS:%=destroy-%): destroy-%: $(RUN)
+	$(MLOPS) destroy --cloud $* --env $(ENV)
+$(UIS:%=port-forward-%): port-forward-%: $(RUN)
+	$(MLOPS) port-forward $* --env $(ENV)
+
+##@ development
+.PHONY: test
+test: $(STAMP) ## Every test that needs no cluster
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not terraform and not cluster" $(ARGS)
+
+.PHONY: test-terraform
+test-terraform: $(STAMP) ## Terraform against stand-ins of the clouds (long)
+	$(BIN)/pytest -m terraform $(ARGS)
+
+.PHONY: test-cluster
+test-cluster: $(STAMP) ## The suite for a real cluster: any KUBECONFIG
+	$(BIN)/pytest -m cluster $(ARGS)
+
+.PHONY: lint
+lint: $(STAMP) ## ruff: style, errors, formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: types
+types: $(STAMP) ## mypy, strict on platform_cli
+	$(BIN)/mypy
+
+.PHONY: format
+format: $(STAMP) ## Let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: validate
+validate: $(STAMP) ## Lint the workflow files and, where terraform is on PATH, check its formatting
+	$(MLOPS) pipeline lint pipelines/training/ml-training-workflow.yaml
+	@if command -v terraform >/dev/null; then terraform fmt -check -recursive infrastructure; else echo "terraform is not on PATH: formatting not checked"; fi
+
+.PHONY: manifests
+manifests: $(STAMP) ## Write what is derived from the step code into the workflow file
+	$(BIN)/python -m platform_cli.workflow.step_code --write
+
+.PHONY: bench
+bench: $(STAMP) ## Ratios against peers and floors, in one run
+	$(BIN)/python -m benchmarks
+
+.PHONY: docs
+docs: $(STAMP) ## Generate the reference pages
+	$(BIN)/python -m docs.generate
+
+.PHONY: picture
+picture: $(STAMP) ## Draw docs/demo.svg from a real run of the demo
+	$(BIN)/python scripts/picture.py docs/demo.svg
