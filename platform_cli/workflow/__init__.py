@@ -1,0 +1,1 @@
+"""Argo's Workflow spec on this machine: model, lint, expressions, the local engine."""
