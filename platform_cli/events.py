@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanStarted:
-    """A plan of `stages` stages begins to run on `target`."""
+    """A plan of `stages` stages begins to run on `target`; `titles` are those that will change something, in order."""
 
     operation: str
     target: str
     stages: int
+    titles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

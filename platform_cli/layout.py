@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+STATE_FOLDER = ".mlops"
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -12,6 +13,11 @@ def find_assets() -> Path:
     """The folder that holds `pipelines/`: the checkout when there is one, else the copy inside the wheel."""
     checkout = _PACKAGE.parent
     return checkout if (checkout / "pipelines" / "training").is_dir() else _PACKAGE / "assets"
+
+
+def find_project(start: Path) -> Path:
+    """The nearest folder, from `start` upwards, that keeps the state of a target; `start` when there is none."""
+    return next((folder for folder in (start, *start.parents) if (folder / STATE_FOLDER).is_dir()), start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class Layout:
 
     def home(self, target: str) -> TargetHome:
         """The state of one target, such as `embedded-dev`."""
-        return TargetHome(self.project / ".mlops" / target)
+        return TargetHome(self.project / STATE_FOLDER / target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,11 @@ class TargetHome:
     def journal(self) -> Path:
         """What was done, stage by stage (SQLite)."""
         return self.root / "journal.db"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one command that changes the target; beside the folder, since destroy removes the folder."""
+        return self.root.with_name(f"{self.root.name}.lock")
 
     @property
     def logs(self) -> Path:

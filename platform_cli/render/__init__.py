@@ -1,0 +1,1 @@
+"""Turns events and results into what people and programs read; nothing else prints."""

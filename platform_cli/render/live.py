@@ -1,0 +1,95 @@
+"""Progress on a terminal: what runs, for how long, and what comes next, below the lines of what is done."""
+
+from __future__ import annotations
+
+import time
+from typing import TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from platform_cli.events import (
+    Event,
+    NodeFinished,
+    NodeStarted,
+    PlanFinished,
+    PlanStarted,
+    RunFinished,
+    RunStarted,
+    StageFinished,
+    StageStarted,
+)
+from platform_cli.render.line import describe, format_seconds
+from platform_cli.render.screen import TextScreen
+
+_STYLES = {"✓": "green", "✗": "bold red", "-": "dim"}
+_REFRESH_PER_SECOND = 8
+
+
+class LiveScreen(TextScreen):
+    """Text with a live foot; colours as NO_COLOR and TERM allow."""
+
+    def __init__(self, stream: TextIO, *, verbose: bool) -> None:
+        super().__init__(stream, verbose=verbose)
+        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._running: dict[str, tuple[str, float]] = {}
+        self._waiting: list[str] = []
+        self._live: Live | None = None
+
+    def emit(self, event: Event) -> None:
+        """Write the event's line, if it has one, and keep the foot true."""
+        line = describe(event, verbose=self._verbose)
+        if line is not None:
+            text = Text(line.text)
+            text.stylize(_STYLES.get(line.mark, ""), 0, len(line.mark))
+            self._console.print(text)
+        self._follow(event)
+
+    def close(self) -> None:
+        """End the live foot."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def __rich__(self) -> Table:
+        """The foot."""
+        table = Table.grid(padding=(0, 1))
+        for label, since in self._running.values():
+            table.add_row(Spinner("dots"), label, Text(format_seconds(time.monotonic() - since), "dim"))
+        if self._waiting:
+            table.add_row("", Text(f"next: {self._waiting[0]}", "dim"), "")
+        return table
+
+    def _follow(self, event: Event) -> None:
+        match event:
+            case PlanStarted():
+                self._waiting = list(event.titles)
+                self._open()
+            case RunStarted():
+                self._open()
+            case StageStarted():
+                self._waiting = (
+                    self._waiting[self._waiting.index(event.title) + 1 :] if event.title in self._waiting else []
+                )
+                self._running[event.stage] = (f"{event.index}/{event.total} {event.title}", time.monotonic())
+            case NodeStarted() if event.kind == "Pod":
+                self._running[event.node] = (event.name, time.monotonic())
+            case StageFinished():
+                self._running.pop(event.stage, None)
+            case NodeFinished():
+                self._running.pop(event.node, None)
+            case PlanFinished() | RunFinished():
+                self.close()
+            case _:
+                return
+
+    def _open(self) -> None:
+        if self._live is None:
+            self._live = Live(self, console=self._console, refresh_per_second=_REFRESH_PER_SECOND, transient=True)
+            self._live.start()
+
+    def _write(self, text: str) -> None:
+        self._console.print(Text(text))
