@@ -75,10 +75,8 @@ def steps() -> Iterator[Step]:
 
 JOBS = {f"{file}:{name}": (file, name, job) for file, name, job in jobs()}
 RUNS = {str(step): step for step in steps() if "run" in step.body}
-USES = sorted(
-    {step.body["uses"] for step in steps() if "uses" in step.body}
-    | {job["uses"] for *_, job in jobs() if "uses" in job}
-)
+CALLS = {job_id: job for job_id, (*_, job) in JOBS.items() if "uses" in job}
+USES = sorted({step.body["uses"] for step in steps() if "uses" in step.body} | {job["uses"] for job in CALLS.values()})
 
 
 def test_every_part_named_by_the_issue_is_there() -> None:
