@@ -1,0 +1,84 @@
+"""One command at a time changes a target.
+
+The lock is the kernel's (flock), so it ends with its holder, whatever ends the holder; the file's text only says who
+it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from platform_cli.errors import StateError
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock. `since` is Unix seconds."""
+
+    pid: int
+    host: str
+    since: float
+    command: str
+
+    def __str__(self) -> str:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        return f"`{self.command}` (process {self.pid} on {self.host}, since {since})"
+
+
+@contextlib.contextmanager
+def hold_lock(path: Path, *, target: str, command: str) -> Iterator[None]:
+    """Hold the lock at `path` while the block runs; the file is gone afterwards.
+
+    Raises:
+        StateError: another living process holds it; the message says which.
+    """
+    file = _acquire(path, target)
+    try:
+        holder = Holder(os.getpid(), socket.gethostname(), time.time(), command)
+        os.ftruncate(file, 0)
+        os.pwrite(file, json.dumps(asdict(holder)).encode(), 0)
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(file)
+
+
+def read_holder(path: Path) -> Holder | None:
+    """Who holds, or last held, the lock; None when nobody or unknown."""
+    try:
+        return Holder(**json.loads(path.read_text("utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def _acquire(path: Path, target: str) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(file)
+            who = read_holder(path) or "another command"
+            raise StateError(
+                f"{target} is being changed by {who}", hint="wait until it ends, or stop it; nothing was changed"
+            ) from error
+        if _is_still(path, file):
+            return file
+        # The last holder removed the file between our open and our lock: ours is nobody's lock any more.
+        os.close(file)
+
+
+def _is_still(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False

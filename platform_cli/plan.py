@@ -1,0 +1,178 @@
+"""From what should hold and what does, to what will be done: no clock, no environment, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, assert_never
+
+from platform_cli.stage import (
+    ConfigMap,
+    Facts,
+    Folders,
+    ModelServers,
+    RemoveFiles,
+    Stage,
+    StopDashboards,
+    StopModelServers,
+    StopRuns,
+    TrackingDatabase,
+    Work,
+    digest_of,
+)
+
+SCHEMA_VERSION = 1
+
+
+class Operation(StrEnum):
+    """What a plan is for."""
+
+    DEPLOY = "deploy"
+    DESTROY = "destroy"
+
+
+class Risk(StrEnum):
+    """What a stage does to what is there, from harmless to not."""
+
+    NONE = "none"
+    CREATE = "create"
+    CHANGE = "change"
+    REPLACE = "replace"
+    DESTROY = "destroy"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStage:
+    """A stage, what it does to what is there, and why."""
+
+    stage: Stage
+    risk: Risk
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that one command will do to one target (`embedded/dev`), in order."""
+
+    operation: Operation
+    target: str
+    stages: tuple[PlannedStage, ...]
+
+    @property
+    def changes(self) -> tuple[PlannedStage, ...]:
+        """The stages that do something."""
+        return tuple(planned for planned in self.stages if planned.risk is not Risk.NONE)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the plan: equal plans, equal digest."""
+        stages = [(planned.stage.name, planned.stage.digest, planned.risk) for planned in self.stages]
+        return digest_of([self.operation, self.target, stages])
+
+    def to_document(self) -> dict[str, Any]:
+        """The plan as plain data; contents stand as their SHA-256."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "type": "Plan",
+            "operation": self.operation.value,
+            "target": self.target,
+            "digest": self.digest,
+            "changes": len(self.changes),
+            "stages": [_stage_document(planned) for planned in self.stages],
+        }
+
+
+def build_plan(operation: Operation, target: str, stages: Sequence[Stage], facts: Facts) -> Plan:
+    """Hold every stage against the facts. `stages` are in order; each names only earlier ones in its `needs`."""
+    return Plan(operation, target, tuple(_plan_stage(stage, facts) for stage in stages))
+
+
+def _plan_stage(stage: Stage, facts: Facts) -> PlannedStage:
+    risk, reason = _assess(stage, facts)
+    if risk is Risk.NONE and stage.name in facts.interrupted:
+        return PlannedStage(stage, Risk.CHANGE, "did not end the last time")
+    return PlannedStage(stage, risk, reason)
+
+
+def _assess(stage: Stage, facts: Facts) -> tuple[Risk, str]:  # noqa: PLR0911 - one return per kind of work
+    work: Work = stage.work
+    match work:
+        case Folders():
+            return _assess_folders(work, facts)
+        case ConfigMap():
+            return _assess_config_map(work, facts)
+        case TrackingDatabase():
+            return _assess_tracking(stage, facts)
+        case ModelServers():
+            return _if_any(Risk.CHANGE, "not running", facts.servers_down, "every deployed model is served")
+        case StopModelServers():
+            return _if_any(Risk.DESTROY, "deployed", facts.servers, "no model is deployed")
+        case StopRuns():
+            return _if_any(Risk.DESTROY, "running", facts.runs, "no workflow runs")
+        case StopDashboards():
+            return _if_any(Risk.DESTROY, "open", facts.dashboards, "no dashboard is open")
+        case RemoveFiles():
+            return (Risk.DESTROY, str(work.root)) if facts.files else (Risk.NONE, "no files")
+        case _:
+            assert_never(work)
+
+
+def _assess_folders(work: Folders, facts: Facts) -> tuple[Risk, str]:
+    missing = [path for path in work.paths if path not in facts.folders]
+    if not missing:
+        return Risk.NONE, "all there"
+    if len(missing) == len(work.paths):
+        return Risk.CREATE, "none is there"
+    return Risk.CHANGE, f"{len(missing)} of {len(work.paths)} missing or open to other users"
+
+
+def _assess_config_map(work: ConfigMap, facts: Facts) -> tuple[Risk, str]:
+    present = facts.config_maps.get(work.config_map)
+    if present is None:
+        return Risk.CREATE, f"{work.config_map} is absent"
+    if present != digest_of(dict(work.data)):
+        return Risk.CHANGE, f"{work.config_map} differs"
+    return Risk.NONE, f"{work.config_map} is the same"
+
+
+def _assess_tracking(stage: Stage, facts: Facts) -> tuple[Risk, str]:
+    if not facts.tracking:
+        return Risk.CREATE, "there is no database"
+    applied = facts.applied.get(stage.name)
+    if applied is None:
+        return Risk.CHANGE, "an existing database is adopted, its schema checked"
+    if applied != stage.digest:
+        return Risk.CHANGE, "made for another MLflow version or place"
+    return Risk.NONE, "at the installed MLflow's schema"
+
+
+def _if_any(risk: Risk, state: str, names: tuple[str, ...], otherwise: str) -> tuple[Risk, str]:
+    return (risk, f"{state}: {', '.join(names)}") if names else (Risk.NONE, otherwise)
+
+
+def _stage_document(planned: PlannedStage) -> dict[str, Any]:
+    stage = planned.stage
+    return {
+        "name": stage.name,
+        "title": stage.title,
+        "kind": type(stage.work).__name__,
+        "needs": list(stage.needs),
+        "risk": planned.risk.value,
+        "reason": planned.reason,
+        "digest": stage.digest,
+        "inputs": _inputs(stage.work),
+    }
+
+
+def _inputs(work: Work) -> dict[str, Any]:
+    if isinstance(work, ConfigMap):
+        return {"config_map": work.config_map, "data": {key: digest_of(text) for key, text in work.data.items()}}
+    return {name: _plain(getattr(work, name)) for name in work.__slots__}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
