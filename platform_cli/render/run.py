@@ -1,0 +1,103 @@
+"""A workflow run for people: its tree of nodes, its line in a list, why it failed. Pure; input is Argo's Workflow."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from platform_cli.render.line import Line, format_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+LIST_COLUMNS = ("run", "workflow", "phase", "started", "took")
+_MARKS = {"Succeeded": "✓", "Failed": "✗", "Error": "✗", "Running": "●", "Pending": "○", "Skipped": "-", "Omitted": "-"}
+_FAILED = ("Failed", "Error")
+_UNSEEN_KINDS = ("Retry", "TaskGroup", "StepGroup")
+
+
+def list_row(workflow: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    """One run in `LIST_COLUMNS`."""
+    metadata, status = workflow["metadata"], workflow.get("status", {})
+    started = status.get("startedAt") or ""
+    return (metadata["name"], name_template(workflow), status.get("phase") or "Pending", started, format_took(status))
+
+
+def name_template(workflow: Mapping[str, Any]) -> str:
+    """The WorkflowTemplate a run came from; the run's own name when it had none."""
+    reference = workflow.get("spec", {}).get("workflowTemplateRef") or {}
+    labels = workflow["metadata"].get("labels") or {}
+    return str(
+        reference.get("name") or labels.get("workflows.argoproj.io/workflow-template") or workflow["metadata"]["name"]
+    )
+
+
+def format_took(status: Mapping[str, Any]) -> str:
+    """How long a run or node took, or has taken so far; empty before it starts."""
+    seconds = measure(status)
+    return "" if seconds is None else format_seconds(seconds)
+
+
+def measure(status: Mapping[str, Any]) -> float | None:
+    """Seconds between start and end (now, when it has not ended); None before the start."""
+    if not status.get("startedAt"):
+        return None
+    end = parse_time(status["finishedAt"]) if status.get("finishedAt") else datetime.now(UTC)
+    return (end - parse_time(status["startedAt"])).total_seconds()
+
+
+def parse_time(text: str) -> datetime:
+    """Kubernetes' RFC 3339 time."""
+    return datetime.fromisoformat(text)
+
+
+def tree_lines(workflow: Mapping[str, Any]) -> list[str]:
+    """The run's head line, then its nodes in the order they ran, indented below their parents."""
+    status = workflow.get("status", {})
+    head = Line(
+        f"{name_template(workflow)}: {status.get('phase') or 'Pending'} {status.get('message') or ''}".rstrip(),
+        _MARKS.get(status.get("phase", ""), "○"),
+        workflow["metadata"]["name"],
+        _seconds(status),
+    )
+    nodes = status.get("nodes") or {}
+    return [head.text, *(line for line, _ in _branch(_roots(nodes), nodes, depth=1))]
+
+
+def _roots(nodes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [node for node in nodes.values() if not node.get("boundaryID")]
+
+
+def _branch(
+    level: list[Mapping[str, Any]], nodes: Mapping[str, Any], *, depth: int
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for node in sorted(level, key=lambda node: node.get("startedAt") or "~"):
+        inner = [child for child in nodes.values() if child.get("boundaryID") == node["id"]]
+        shown = node.get("boundaryID") or len(nodes) == 1 or not inner
+        if shown and node["type"] not in _UNSEEN_KINDS:
+            yield _node_line(node, depth), node
+        yield from _branch(inner, nodes, depth=depth + 1 if shown else depth)
+
+
+def _node_line(node: Mapping[str, Any], depth: int) -> str:
+    detail = find_summary(node) if node["phase"] == "Succeeded" else node.get("message") or node["phase"]
+    label = "  " * (depth - 1) + node["displayName"]
+    return "  " + Line(detail, _MARKS.get(node["phase"], "○"), label, _seconds(node)).text
+
+
+def _seconds(status: Mapping[str, Any]) -> float:
+    seconds = measure(status)
+    return -1.0 if seconds is None else seconds
+
+
+def find_summary(node: Mapping[str, Any]) -> str:
+    """The line that a step wrote about its own result, or nothing."""
+    parameters = (node.get("outputs") or {}).get("parameters") or []
+    return next((str(item.get("value", "")) for item in parameters if item["name"] == "summary"), "")
+
+
+def first_failure(workflow: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The leaf node that failed first: the cause, where its parents only pass the failure on."""
+    nodes = (workflow.get("status", {}).get("nodes") or {}).values()
+    failed = [node for node in nodes if node["phase"] in _FAILED and node["type"] in ("Pod", "Suspend")]
+    return min(failed, key=lambda node: node.get("finishedAt") or "~", default=None)
