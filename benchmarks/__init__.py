@@ -1,0 +1,1 @@
+"""Our figures beside a peer's or a bare floor's, taken in one run: `make bench`."""
