@@ -123,9 +123,7 @@ def _without(table: pa.Table, drop: Sequence[str]) -> pa.Table:
     return table.drop_columns(list(drop))
 
 
-def _metadata(
-    source: str, files: Sequence[SourceFile], tables: Sequence[pa.Table], table: pa.Table
-) -> dict[str, Any]:
+def _metadata(source: str, files: Sequence[SourceFile], tables: Sequence[pa.Table], table: pa.Table) -> dict[str, Any]:
     return {
         "format": 1,
         "source": public_name(source),

@@ -31,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _parser() -> step.Arguments:
     parser = step.Arguments(prog="load_data.py", description=__doc__)
-    parser.add_argument("--data-source", required=True, help="iris, a CSV or Parquet file, a glob, an HTTP(S) or S3 URL")
+    parser.add_argument(
+        "--data-source", required=True, help="iris, a CSV or Parquet file, a glob, an HTTP(S) or S3 URL"
+    )
     parser.add_argument("--drop-columns", default="", help="columns to leave out: a,b or a JSON list")
     parser.add_argument("--max-bytes", type=step.whole, default=MAX_BYTES, help="refuse more data than this")
     parser.add_argument("--output", type=Path, required=True, help="Parquet file to write")
