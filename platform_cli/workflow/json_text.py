@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 _EXPONENT_FROM = 1e21
@@ -23,6 +24,12 @@ def json_text(value: Any) -> str:
 def escape_text(text: str) -> str:
     """`text` as it stands between the quotes of a JSON string."""
     return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def fixed_text(value: float) -> str:
+    """A finite float with its shortest digits and without an exponent: `1.0` as `1`, 1e-3 as `0.001`."""
+    text = format(Decimal(repr(value)), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _plain(value: Any) -> Any:

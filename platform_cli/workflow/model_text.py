@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal
 from typing import Any
 
 from platform_cli.workflow.finding import Finding, Pointer
+from platform_cli.workflow.json_text import fixed_text
 from platform_cli.workflow.source import Manifest
 
 _TEXT_MEMBERS = ("value", "default", "enum")
@@ -23,8 +23,7 @@ def any_string(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and math.isfinite(value):
-        text = format(Decimal(repr(value)), "f")
-        return text.rstrip("0").rstrip(".") if "." in text else text
+        return fixed_text(value)
     return str(value)
 
 
