@@ -1,0 +1,21 @@
+module "platform" {
+  source = "../../../modules/gcp-platform"
+
+  environment         = var.environment
+  region              = var.region
+  budget              = var.budget
+  cluster_access      = var.cluster_access
+  database            = var.database
+  deletion_protection = var.deletion_protection
+  deployment_id       = var.deployment_id
+  gcp                 = var.gcp
+  kubernetes_version  = var.kubernetes_version
+  network             = var.network
+  node_pools          = var.node_pools
+  owner               = var.owner
+  product             = var.product
+  profile             = var.profile
+  project_id          = var.project_id
+  tags                = var.tags
+  tenant              = var.tenant
+}

@@ -1,0 +1,202 @@
+variable "environment" {
+  description = "dev, staging or prod."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = contains(["dev", "staging", "prod"], var.environment)
+    error_message = "environment is dev, staging or prod."
+  }
+}
+
+variable "region" {
+  description = "Google Cloud region, such as europe-west4."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region is a Google Cloud region such as europe-west4."
+  }
+}
+
+variable "budget" {
+  description = "Most that a month may cost (0: no budget) and who hears at 50, 80 and 100 %, and when 100 % is forecast."
+  type = object({
+    monthly_usd  = optional(number, 0)
+    alert_emails = optional(set(string), [])
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.budget.monthly_usd >= 0
+    error_message = "budget.monthly_usd is 0 or more."
+  }
+}
+
+variable "cluster_access" {
+  description = "Is the API endpoint public and for which cidrs, who administers (members such as group:ml@example.com), days that logs are kept."
+  type = object({
+    public             = optional(bool, false)
+    cidrs              = optional(set(string), [])
+    admins             = optional(set(string), [])
+    log_retention_days = optional(number, 90)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "database" {
+  description = "MLflow's database: engine sqlite (nothing is made) or postgres, and its size. What is not set comes from the profile."
+  type = object({
+    engine            = optional(string)
+    instance_type     = optional(string)
+    storage_gb        = optional(number)
+    high_availability = optional(bool)
+    backup_days       = optional(number)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.database.engine == null ? true : contains(["sqlite", "postgres"], var.database.engine)
+    error_message = "database.engine is sqlite or postgres."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Database, cluster (where the cloud has it) and buckets refuse to go while true."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "deployment_id" {
+  description = "What sweeps search for. Empty: derived from names, account and region."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "gcp" {
+  description = "What only Google Cloud has: notification channels for the budget, the generation of names that outlive a destroy (key ring, database), the secrets' version (a higher one makes them anew)."
+  type = object({
+    budget_channels = optional(set(string), [])
+    generation      = optional(number, 1)
+    secrets_version = optional(number, 1)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(var.budget.alert_emails) == 0 || length(var.gcp.budget_channels) > 0
+    error_message = "Google Cloud tells channels, not addresses: make notification channels for budget.alert_emails and name them in gcp.budget_channels. The project's owners hear in any case."
+  }
+}
+
+variable "kubernetes_version" {
+  description = "Kubernetes version, major and minor."
+  type        = string
+  default     = "1.35"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^1\\.[0-9]{2}$", var.kubernetes_version))
+    error_message = "kubernetes_version is a minor version such as 1.35."
+  }
+}
+
+variable "network" {
+  description = "Address space, number of zones, way out (none, single, per_zone) and flow logs. What is not set comes from the profile."
+  type = object({
+    cidr      = optional(string)
+    zones     = optional(number)
+    nat       = optional(string)
+    flow_logs = optional(bool)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.network.nat == null ? true : contains(["none", "single", "per_zone"], var.network.nat)
+    error_message = "network.nat is none, single or per_zone."
+  }
+  validation {
+    condition     = var.network.zones == null ? true : contains([1, 2, 3], var.network.zones)
+    error_message = "network.zones is 1, 2 or 3."
+  }
+}
+
+variable "node_pools" {
+  description = "Overrides for the pools general, training and gpu; more keys make more pools. What is not set comes from the profile."
+  type = map(object({
+    instance_types = optional(list(string))
+    min            = optional(number)
+    max            = optional(number)
+    desired        = optional(number)
+    disk_gb        = optional(number)
+    spot           = optional(bool)
+    labels         = optional(map(string))
+    gpu            = optional(object({ type = optional(string), count = optional(number) }))
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for pool in values(var.node_pools) : pool.instance_types == null ? true : length(pool.instance_types) == 1])
+    error_message = "A pool has one instance type: GKE's pools cannot mix them."
+  }
+}
+
+variable "owner" {
+  description = "Who answers for the resources: a team's name or mail address."
+  type        = string
+  default     = "ml-platform"
+  nullable    = false
+}
+
+variable "product" {
+  description = "First part of every name."
+  type        = string
+  default     = "mlops"
+  nullable    = false
+}
+
+variable "profile" {
+  description = "Sizes and high availability, nothing else: minimal, standard or production."
+  type        = string
+  default     = "standard"
+  nullable    = false
+
+  validation {
+    condition     = contains(["minimal", "standard", "production"], var.profile)
+    error_message = "profile is minimal, standard or production."
+  }
+}
+
+variable "project_id" {
+  description = "Project that holds everything. Empty: the provider's own (GOOGLE_PROJECT)."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z][a-z0-9-]{4,28}[a-z0-9])?$", var.project_id))
+    error_message = "project_id is 6 to 30 lower-case letters, digits and inner dashes."
+  }
+}
+
+variable "tags" {
+  description = "Added to the tag set of everything."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "tenant" {
+  description = "Second part of every name: the team."
+  type        = string
+  default     = "core"
+  nullable    = false
+}
