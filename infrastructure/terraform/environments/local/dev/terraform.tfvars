@@ -1,0 +1,4 @@
+environment         = "dev"
+region              = "local"
+profile             = "minimal"
+deletion_protection = false
