@@ -40,9 +40,8 @@ class Program:
     @property
     def references(self) -> tuple[tuple[str, bool], ...]:
         """The longest dotted name of every reference, and whether `??` or `?.` guards it against being absent."""
-        from platform_cli.workflow.expression_names import references
-
         from platform_cli.workflow.expression_check import ROOTS
+        from platform_cli.workflow.expression_names import references
 
         return tuple(pair for pair in references(self._tree) if pair[0].partition(".")[0] not in ROOTS)
 
