@@ -33,7 +33,7 @@ def become(request: dict[str, Any], *, stdout: int, stderr: int, status: int) ->
         if request["mode"] == "exec":
             _execute(request)
         _prepare_python(request)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         os.write(status, _describe(error).encode())
         os._exit(CANNOT_START)
     os.close(status)
@@ -73,7 +73,9 @@ def _execute(request: dict[str, Any]) -> NoReturn:
         raise OSError(error.errno, error.strerror, argv[0]) from error
 
 
-def _describe(error: OSError) -> str:
+def _describe(error: OSError | ValueError) -> str:
+    if isinstance(error, ValueError):
+        return f"cannot start: {error}"
     where = f" {error.filename}" if error.filename else ""
     return f"cannot start{where}: {error.strerror}"
 

@@ -86,8 +86,11 @@ class _Server:
         status_read, status_write = os.pipe()
         child = os.fork()
         if child == 0:
-            signal.set_wakeup_fd(-1)
-            step_process.become(request, stdout=stdout, stderr=stderr, status=status_write)
+            try:
+                signal.set_wakeup_fd(-1)
+                step_process.become(request, stdout=stdout, stderr=stderr, status=status_write)
+            finally:
+                os._exit(step_process.CANNOT_START)
         for descriptor in (stdout, stderr, status_write):
             os.close(descriptor)
         # The child closes its end when it is about to run the step: a few milliseconds at most.
