@@ -1,0 +1,135 @@
+"""MLflow: where runs are recorded and models are registered. Slow to import: only the steps that need it do."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# Nothing phones home. Read by MLflow while it is imported, so these come first.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+from mlflow import MlflowClient
+from mlflow.entities import Experiment, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+
+from sources import public_name
+from step import ParameterError, UnreachableError, read_json
+
+TRAINING = "training.json"
+PICTURES = "pictures"
+PIPELINE = "pipeline.joblib"
+_MOST_CHARACTERS = 500
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what MLflow raises into a failure that says where and is worth a retry.
+
+    Raises:
+        UnreachableError: MLflow, its database or its artifact store failed.
+    """
+    try:
+        yield
+    except MlflowException as error:
+        place = public_name(os.environ.get("MLFLOW_TRACKING_URI", ""))
+        raise UnreachableError(f"MLflow at {place}: {str(error).splitlines()[0]}") from error
+
+
+def connect() -> MlflowClient:
+    """A client of the tracking server or database that the environment names.
+
+    Raises:
+        ParameterError: MLFLOW_TRACKING_URI is not set.
+        UnreachableError: it cannot be reached.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not uri:
+        raise ParameterError("MLFLOW_TRACKING_URI is not set; it names the MLflow server or its database")
+    with explained():
+        return MlflowClient(tracking_uri=uri)
+
+
+def log_training(client: MlflowClient, experiment: str, folder: Path) -> str:
+    """Record a training as a finished run: parameters, scores, pictures.
+
+    Args:
+        client: of the MLflow to write to.
+        experiment: its name; made when it does not exist.
+        folder: what `train_model.py` wrote.
+
+    Returns:
+        The run's id.
+    """
+    training = read_json(folder / TRAINING)
+    with explained():
+        experiment_id = _ensure_experiment(client, experiment)
+        run = client.create_run(experiment_id, run_name=training["model_type"], tags={"mlflow.user": _user()})
+        log_values(client, run.info.run_id, metrics=training["metrics"], params=_params(training))
+        client.log_artifact(run.info.run_id, str(folder / TRAINING))
+        client.log_artifacts(run.info.run_id, str(folder / PICTURES))
+        client.set_terminated(run.info.run_id)
+    return str(run.info.run_id)
+
+
+def log_values(
+    client: MlflowClient,
+    run_id: str,
+    *,
+    metrics: Mapping[str, float] | None = None,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Add scores, parameters and tags to a run, in one go."""
+    now = time.time_ns() // 1_000_000
+    client.log_batch(
+        run_id,
+        metrics=[Metric(name, value, now, 0) for name, value in (metrics or {}).items()],
+        params=[Param(name, str(value)[:_MOST_CHARACTERS]) for name, value in (params or {}).items()],
+        tags=[RunTag(name, value) for name, value in (tags or {}).items()],
+    )
+
+
+def find_run(client: MlflowClient, run_id: str) -> Run | None:
+    """A run that exists and was not deleted."""
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise UnreachableError(f"MLflow: {str(error).splitlines()[0]}") from error
+    return run if run.info.lifecycle_stage == "active" else None
+
+
+def _ensure_experiment(client: MlflowClient, name: str) -> str:
+    known = client.get_experiment_by_name(name)
+    if known is None:
+        known = _create_experiment(client, name)
+    if known.lifecycle_stage != "active":
+        client.restore_experiment(known.experiment_id)
+    return str(known.experiment_id)
+
+
+def _create_experiment(client: MlflowClient, name: str) -> Experiment:
+    # A database, unlike a server, knows no place for artifacts; the platform says where they go.
+    root = os.environ.get("MLFLOW_ARTIFACT_ROOT", "").rstrip("/")
+    try:
+        client.create_experiment(name, artifact_location=f"{root}/{name}" if root else None)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another run was faster
+            raise
+    return client.get_experiment_by_name(name)
+
+
+def _params(training: Mapping[str, Any]) -> dict[str, Any]:
+    shared = {name: training[name] for name in ("model_type", "estimator", "task", "seed", "folds", "training_rows")}
+    return shared | {f"hyperparameter.{name}": value for name, value in training["hyperparameters"].items()}
+
+
+def _user() -> str:
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or "mlops"
