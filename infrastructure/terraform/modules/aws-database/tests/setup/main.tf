@@ -1,0 +1,14 @@
+# The owner's secret, which a plan of the database already reads.
+
+resource "aws_secretsmanager_secret" "this" {
+  #checkov:skip=CKV_AWS_149:lives for the seconds of a test, in a stand-in
+  #checkov:skip=CKV2_AWS_57:as above
+  name                    = "database-test"
+  recovery_window_in_days = 0
+}
+
+resource "aws_secretsmanager_secret_version" "this" {
+  secret_id                = aws_secretsmanager_secret.this.id
+  secret_string_wo         = jsonencode({ username = "mlflow", password = "in-no-state" })
+  secret_string_wo_version = 1
+}
