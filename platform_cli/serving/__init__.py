@@ -1,0 +1,1 @@
+"""Model rollouts: processes on this machine, and later KServe, behind one interface."""

@@ -1,0 +1,1 @@
+"""Thin typed wrappers around the programs and services we drive."""

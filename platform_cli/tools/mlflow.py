@@ -1,0 +1,218 @@
+"""MLflow's registry and database, as typed values; MLflow itself (seconds to import) only inside the calls.
+
+What MLflow says on standard error is silenced: people get our errors, and nothing phones home.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platform_cli.errors import NotFoundError, ToolError, UsageError
+from platform_cli.tools.mlflow_database import (
+    initialise,
+    quiet,
+    read_revision,
+    require_database,
+    server_command,
+    translate,
+)
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["ModelRef", "ModelVersion", "RegisteredModel", "Registry", "initialise", "read_revision", "server_command"]
+
+CHAMPION = "champion"
+_REFERENCE = re.compile(r"(?P<name>[^@/:]+)(?:@(?P<alias>[^@/]+)|/(?P<version>[0-9]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """What a person calls a model: `iris@champion`, `iris/3`, or `iris` (its champion, else its latest version)."""
+
+    name: str
+    alias: str | None = None
+    version: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> ModelRef:
+        """Read a reference.
+
+        Raises:
+            UsageError: it is none.
+        """
+        match = _REFERENCE.fullmatch(text.strip())
+        if match is None:
+            raise UsageError(
+                f"'{text}' names no model", hint="write NAME, NAME@alias or NAME/version, as in iris@champion"
+            )
+        return cls(match["name"], match["alias"], match["version"])
+
+    def __str__(self) -> str:
+        if self.alias is not None:
+            return f"{self.name}@{self.alias}"
+        return self.name if self.version is None else f"{self.name}/{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersion:
+    """One registered version. `created` is Unix seconds; `source` is where its files are."""
+
+    name: str
+    version: str
+    aliases: tuple[str, ...]
+    run_id: str
+    source: str
+    tags: Mapping[str, str]
+    created: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredModel:
+    """A model and all its versions, newest first."""
+
+    name: str
+    description: str
+    tags: Mapping[str, str]
+    versions: tuple[ModelVersion, ...]
+
+    def choose(self, ref: ModelRef) -> ModelVersion:
+        """The version a reference means.
+
+        Raises:
+            NotFoundError: there is none; the message names those that exist.
+        """
+        if ref.version is not None:
+            return self._only({v.version: v for v in self.versions}, ref.version, "version")
+        by_alias = {alias: v for v in self.versions for alias in v.aliases}
+        if ref.alias is not None:
+            return self._only(by_alias, ref.alias, "alias")
+        if not self.versions:
+            raise NotFoundError(f"model '{self.name}' has no versions", hint="train one: mlops pipeline submit --wait")
+        return by_alias.get(CHAMPION, self.versions[0])
+
+    def _only(self, known: Mapping[str, ModelVersion], wanted: str, what: str) -> ModelVersion:
+        if wanted not in known:
+            names = ", ".join(known) or "none"
+            raise NotFoundError(f"model '{self.name}' has no {what} '{wanted}'", hint=f"it has: {names}")
+        return known[wanted]
+
+
+class Registry:
+    """The models registered at one tracking address, such as `sqlite:////srv/mlflow.db`."""
+
+    def __init__(self, tracking_uri: str) -> None:
+        self._uri = tracking_uri
+
+    def list_models(self) -> tuple[RegisteredModel, ...]:
+        """All models, by name."""
+        with self._connect() as client:
+            return tuple(_read_model(client, model) for model in _pages(client.search_registered_models))
+
+    def get_model(self, name: str) -> RegisteredModel:
+        """One model.
+
+        Raises:
+            NotFoundError: there is no such model; the hint names the nearest.
+        """
+        with self._connect() as client:
+            found = {model.name: model for model in _pages(client.search_registered_models)}
+            if name not in found:
+                raise NotFoundError(f"there is no model '{name}'", hint=_suggest(name, list(found)))
+            return _read_model(client, found[name])
+
+    def resolve(self, ref: ModelRef) -> ModelVersion:
+        """The version a reference means now.
+
+        Raises:
+            NotFoundError: no such model, alias or version.
+        """
+        return self.get_model(ref.name).choose(ref)
+
+    def fetch(self, version: ModelVersion, folder: Path) -> None:
+        """Copy a version's files to `folder`, which appears whole or not at all.
+
+        Raises:
+            ToolError: the files are gone, or are no MLflow model.
+        """
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with self._connect(), tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
+            downloaded = Path(_download(version, self._uri, scratch))
+            if not (downloaded / "MLmodel").is_file():
+                raise ToolError(f"{_label(version)} holds no MLflow model", hint=f"its source is {version.source}")
+            shutil.rmtree(folder, ignore_errors=True)
+            downloaded.replace(folder)
+
+    @contextlib.contextmanager
+    def _connect(self) -> Iterator[MlflowClient]:
+        require_database(self._uri)
+        with quiet():
+            from mlflow import MlflowClient
+            from mlflow.exceptions import MlflowException
+
+            try:
+                yield MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+            except MlflowException as error:
+                raise translate(error, self._uri) from error
+
+
+def _pages(search: Any) -> Iterator[Any]:
+    page = search()
+    yield from page
+    while page.token:
+        page = search(page_token=page.token)
+        yield from page
+
+
+def _read_model(client: MlflowClient, model: Any) -> RegisteredModel:
+    quote = '"' if "'" in model.name else "'"
+    condition = f"name={quote}{model.name}{quote}"
+    found = _pages(lambda **page: client.search_model_versions(condition, **page))
+    aliases = {alias: str(version) for alias, version in model.aliases.items()}
+    versions = sorted((_read_version(version, aliases) for version in found), key=lambda v: -int(v.version))
+    return RegisteredModel(
+        name=model.name, description=model.description or "", tags=dict(model.tags), versions=tuple(versions)
+    )
+
+
+def _read_version(version: Any, aliases: Mapping[str, str]) -> ModelVersion:
+    return ModelVersion(
+        name=version.name,
+        version=str(version.version),
+        aliases=tuple(sorted(alias for alias, number in aliases.items() if number == str(version.version))),
+        run_id=version.run_id or "",
+        source=version.source or "",
+        tags=dict(version.tags),
+        created=version.creation_timestamp / 1000,
+    )
+
+
+def _download(version: ModelVersion, uri: str, scratch: str) -> str:
+    from mlflow.artifacts import download_artifacts
+
+    source = f"models:/{version.name}/{version.version}"
+    try:
+        return str(download_artifacts(artifact_uri=source, dst_path=scratch, tracking_uri=uri, registry_uri=uri))
+    except OSError as error:
+        raise ToolError(f"cannot copy {_label(version)} from {version.source}: {error}") from error
+
+
+def _label(version: ModelVersion) -> str:
+    return f"model '{version.name}' version {version.version}"
+
+
+def _suggest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    if known:
+        return f"there are: {', '.join(sorted(known)[:10])}"
+    return "nothing is registered yet: mlops pipeline submit --wait trains and registers one"

@@ -1,0 +1,150 @@
+"""MLflow's own SQLite database and server: create, migrate, check, and the UI's command line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from platform_cli.errors import NotReadyError, StateError, ToolError, UsageError
+
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+}
+_SQLITE = "sqlite:///"
+_LOCK_WAIT_S = 2.0
+
+
+def require_database(tracking_uri: str) -> None:
+    """Check quickly (MLflow itself waits 20 s on a lock) that a SQLite database can be read; other addresses pass.
+
+    Raises:
+        NotReadyError: there is no database yet.
+        StateError: another process holds it locked, or it is damaged.
+    """
+    path = _database_path(tracking_uri)
+    if path is None:
+        return
+    if not path.is_file():
+        raise NotReadyError(f"there is no tracking database at {path}", hint="run mlops deploy")
+    read_revision(path)
+
+
+def read_revision(database: Path) -> str | None:
+    """The schema revision of MLflow's SQLite database; None when there is no database, or it is empty.
+
+    Raises:
+        StateError: it is locked by another process, or damaged.
+    """
+    if not database.is_file():
+        return None
+    try:
+        with contextlib.closing(sqlite3.connect(database, timeout=_LOCK_WAIT_S)) as connection:
+            found = connection.execute("SELECT name FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if found else None
+    except sqlite3.DatabaseError as error:
+        raise _broken(database, str(error)) from error
+    return None if row is None else str(row[0])
+
+
+def initialise(tracking_uri: str, artifact_root: Path) -> str:
+    """Create MLflow's SQLite database, or bring it to the installed MLflow's schema; safe to repeat.
+
+    It is set to write-ahead logging, so that readers and the training steps do not block one another.
+
+    Returns:
+        The schema's revision.
+
+    Raises:
+        StateError: it is locked by another process, damaged, or from a newer MLflow.
+    """
+    path = _database_path(tracking_uri)
+    if path is None:
+        raise UsageError(f"{tracking_uri} is no SQLite address")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    artifact_root.mkdir(parents=True, exist_ok=True)
+    read_revision(path)
+    with contextlib.closing(sqlite3.connect(path, timeout=_LOCK_WAIT_S)) as connection:
+        _set_write_ahead(connection, path)
+    with quiet():
+        _migrate(tracking_uri, artifact_root, path)
+    return read_revision(path) or ""
+
+
+def server_command(tracking_uri: str, artifact_root: Path, *, host: str, port: int) -> list[str]:
+    """The command line of MLflow's own server (its UI and API), one worker, for this machine's browser only."""
+    stores = [
+        "--backend-store-uri",
+        tracking_uri,
+        "--default-artifact-root",
+        str(artifact_root),
+        "--no-serve-artifacts",
+    ]
+    # MLflow compares the Host header literally, port included; everything else gets 403.
+    allowed = ",".join(f"{name}:{port}" for name in dict.fromkeys((host, "localhost", "127.0.0.1")))
+    network = ["--host", host, "--port", str(port), "--workers", "1", "--allowed-hosts", allowed]
+    return [sys.executable, "-m", "mlflow", "server", *stores, *network]
+
+
+def _database_path(tracking_uri: str) -> Path | None:
+    return Path(tracking_uri.removeprefix(_SQLITE)) if tracking_uri.startswith(_SQLITE) else None
+
+
+def _set_write_ahead(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.DatabaseError as error:
+        raise _broken(path, str(error)) from error
+
+
+def _migrate(tracking_uri: str, artifact_root: Path, path: Path) -> None:
+    from alembic.util import CommandError
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.db.utils import _upgrade_db, create_sqlalchemy_engine_with_retry
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    try:
+        if read_revision(path) is not None:
+            _upgrade_db(create_sqlalchemy_engine_with_retry(tracking_uri))
+        SqlAlchemyStore(tracking_uri, artifact_root.as_uri())
+    except MlflowException as error:
+        raise translate(error, tracking_uri) from error
+    except CommandError as error:
+        raise _broken(path, f"its schema is from another MLflow ({error})") from error
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Import and use MLflow without its chatter: its loggers at ERROR, telemetry and progress bars off."""
+    import logging
+    import warnings
+
+    os.environ.update(QUIET)
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def translate(error: Exception, uri: str) -> StateError | ToolError:
+    """MLflow's exception as ours."""
+    path = _database_path(uri)
+    text = str(error)
+    if path is not None and ("database is locked" in text or "out-of-date database schema" in text):
+        return _broken(path, text)
+    return ToolError(f"MLflow failed: {text.splitlines()[0] if text else type(error).__name__}")
+
+
+def _broken(path: Path, reason: str) -> StateError:
+    if "locked" in reason:
+        return StateError(f"{path} is locked by another process", hint="wait until it ends, or stop it")
+    return StateError(
+        f"{path} cannot be used: {reason.splitlines()[0]}", hint="restore it from a copy, or move it away"
+    )
