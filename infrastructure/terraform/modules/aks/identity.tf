@@ -5,6 +5,21 @@ resource "azurerm_user_assigned_identity" "control_plane" {
   tags                = var.tags
 }
 
+resource "azurerm_user_assigned_identity" "nodes" {
+  name                = "${var.name}-kubelet"
+  resource_group_name = var.resource_group_name
+  location            = var.location
+  tags                = var.tags
+}
+
+# The control plane hands the nodes their identity.
+resource "azurerm_role_assignment" "control_plane_nodes" {
+  scope                = azurerm_user_assigned_identity.nodes.id
+  role_definition_name = "Managed Identity Operator"
+  principal_id         = azurerm_user_assigned_identity.control_plane.principal_id
+  principal_type       = "ServicePrincipal"
+}
+
 # Internal load balancers and nodes join this subnet and no other.
 resource "azurerm_role_assignment" "control_plane_network" {
   scope                = var.subnet_id

@@ -3,6 +3,8 @@ locals {
 }
 
 resource "azurerm_kubernetes_cluster" "this" {
+  # checkov:skip=CKV_AZURE_4: logs.tf sends the audit log to Log Analytics; metrics are Prometheus'
+  # checkov:skip=CKV_AZURE_115: private unless access.public, which asks for access.cidrs
   name                = var.name
   resource_group_name = var.resource_group_name
   location            = var.location
@@ -41,6 +43,12 @@ resource "azurerm_kubernetes_cluster" "this" {
   identity {
     type         = "UserAssigned"
     identity_ids = [azurerm_user_assigned_identity.control_plane.id]
+  }
+
+  kubelet_identity {
+    client_id                 = azurerm_user_assigned_identity.nodes.client_id
+    object_id                 = azurerm_user_assigned_identity.nodes.principal_id
+    user_assigned_identity_id = azurerm_user_assigned_identity.nodes.id
   }
 
   ##############################################################################
@@ -162,5 +170,5 @@ resource "azurerm_kubernetes_cluster" "this" {
     ignore_changes = [default_node_pool[0].node_count]
   }
 
-  depends_on = [azurerm_role_assignment.control_plane_network]
+  depends_on = [azurerm_role_assignment.control_plane_network, azurerm_role_assignment.control_plane_nodes]
 }

@@ -16,7 +16,7 @@ output "id" {
 
 output "kubelet_principal_id" {
   description = "Identity that pulls images."
-  value       = azurerm_kubernetes_cluster.this.kubelet_identity[0].object_id
+  value       = azurerm_user_assigned_identity.nodes.principal_id
 }
 
 output "kubernetes_version" {

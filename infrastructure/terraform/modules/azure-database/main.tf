@@ -1,9 +1,3 @@
-# The password is read back from the vault, so that both agree however often an apply was cut short.
-ephemeral "azurerm_key_vault_secret" "password" {
-  key_vault_id = var.password.key_vault_id
-  name         = var.password.secret_name
-}
-
 resource "azurerm_postgresql_flexible_server" "this" {
   # checkov:skip=CKV_AZURE_136: geo-redundant backup is a choice of the environment, on in prod
   # checkov:skip=CKV2_AZURE_57: the private endpoint is made in modules/azure-private-endpoints
@@ -13,10 +7,9 @@ resource "azurerm_postgresql_flexible_server" "this" {
   version             = var.postgres_version
   tags                = var.tags
 
-  administrator_login = var.login
-  # An entry that somebody replaced by hand may be the bare password.
-  administrator_password_wo         = try(jsondecode(ephemeral.azurerm_key_vault_secret.password.value).password, ephemeral.azurerm_key_vault_secret.password.value)
-  administrator_password_wo_version = var.password.version
+  administrator_login               = var.login
+  administrator_password_wo         = var.password
+  administrator_password_wo_version = var.password_version
 
   sku_name                     = var.instance_type
   storage_mb                   = var.storage_gb * 1024

@@ -17,9 +17,10 @@ variable "name" {
 }
 
 variable "password" {
-  description = "Where the administrator's password lies, and its version: a higher one sets it anew."
-  type        = object({ key_vault_id = string, secret_name = string, version = optional(number, 1) })
+  description = "The administrator's password. It goes to the server and nowhere else: neither plan nor state holds it."
+  type        = string
   nullable    = false
+  ephemeral   = true
 }
 
 variable "resource_group_name" {
@@ -95,6 +96,13 @@ variable "login" {
     condition     = !contains(["admin", "administrator", "azure_pg_admin", "azure_superuser", "guest", "public", "root"], var.login) && !startswith(var.login, "pg_")
     error_message = "login is a name that Azure does not keep for itself."
   }
+}
+
+variable "password_version" {
+  description = "A higher version sets the password anew."
+  type        = number
+  default     = 1
+  nullable    = false
 }
 
 variable "postgres_version" {

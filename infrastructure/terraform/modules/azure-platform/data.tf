@@ -29,6 +29,14 @@ module "secrets" {
   tags                       = module.labels.tags
 }
 
+# Read back from the vault, so that server and vault agree however often an apply was cut short.
+ephemeral "azurerm_key_vault_secret" "database" {
+  for_each = local.postgres
+
+  key_vault_id = module.secrets.id
+  name         = module.secrets.readable_names["mlflow-database"]
+}
+
 module "database" {
   source   = "../azure-database"
   for_each = local.postgres
@@ -46,11 +54,9 @@ module "database" {
   log_analytics_workspace_id = module.logs.id
   tags                       = module.labels.tags
 
-  password = {
-    key_vault_id = module.secrets.vault_id
-    secret_name  = "mlflow-database"
-    version      = var.azure.secrets_version
-  }
+  # An entry that somebody replaced by hand may be the bare password.
+  password         = try(jsondecode(ephemeral.azurerm_key_vault_secret.database[each.key].value).password, ephemeral.azurerm_key_vault_secret.database[each.key].value)
+  password_version = var.azure.secrets_version
 }
 
 module "registry" {

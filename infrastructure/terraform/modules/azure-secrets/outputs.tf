@@ -4,14 +4,13 @@ output "id" {
 }
 
 output "names" {
-  description = "Name of each entry in the vault, known only when it is written."
+  description = "Name of each entry in the vault."
   value       = { for key, secret in azurerm_key_vault_secret.this : key => secret.name }
 }
 
-output "vault_id" {
-  description = "Resource id of the vault, known only when its entries are written: for readers of them."
-  value       = azurerm_key_vault.this.id
-  depends_on  = [azurerm_key_vault_secret.this]
+output "readable_names" {
+  description = "Name of each entry, unknown until it is written: whoever reads it back while planning would ask for what is not there yet."
+  value       = { for key, secret in azurerm_key_vault_secret.this : key => basename(secret.versionless_id) }
 }
 
 output "vault_url" {

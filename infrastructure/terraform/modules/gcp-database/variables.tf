@@ -16,9 +16,10 @@ variable "network_id" {
 }
 
 variable "password" {
-  description = "Secret that holds the user's password, and its version: a higher one sets it anew."
-  type        = object({ secret_name = string, version = optional(number, 1) })
+  description = "The user's password. It goes to the server and nowhere else: neither plan nor state holds it."
+  type        = string
   nullable    = false
+  ephemeral   = true
 }
 
 variable "project_id" {
@@ -89,6 +90,13 @@ variable "login" {
   description = "The user's name."
   type        = string
   default     = "mlflow"
+  nullable    = false
+}
+
+variable "password_version" {
+  description = "A higher version sets the password anew."
+  type        = number
+  default     = 1
   nullable    = false
 }
 

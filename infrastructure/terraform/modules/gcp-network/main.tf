@@ -10,6 +10,7 @@ locals {
 }
 
 resource "google_compute_network" "this" {
+  # checkov:skip=CKV2_GCP_18: modules/gke owns the one rule that is needed; all else is denied by default
   project                 = var.project_id
   name                    = var.name
   auto_create_subnetworks = false

@@ -29,6 +29,14 @@ module "secrets" {
   }
 }
 
+# Read back from Secret Manager, so that both agree however often an apply was cut short.
+ephemeral "google_secret_manager_secret_version" "database" {
+  for_each = local.postgres
+
+  project = local.project_id
+  secret  = module.secrets.readable_names["mlflow-database"]
+}
+
 module "database" {
   source   = "../gcp-database"
   for_each = local.postgres
@@ -44,7 +52,10 @@ module "database" {
   backup_days         = each.value.backup_days
   deletion_protection = var.deletion_protection
   labels              = module.labels.labels
-  password            = { secret_name = module.secrets.names["mlflow-database"], version = var.gcp.secrets_version }
+
+  # An entry that somebody replaced by hand may be the bare password.
+  password         = try(jsondecode(ephemeral.google_secret_manager_secret_version.database[each.key].secret_data).password, ephemeral.google_secret_manager_secret_version.database[each.key].secret_data)
+  password_version = var.gcp.secrets_version
 }
 
 module "registry" {
