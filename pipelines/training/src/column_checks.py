@@ -134,7 +134,7 @@ def _range_findings(subject: Subject, bounded: list[str]) -> Iterator[Finding]:
             yield from _outside(name, strange, f"not one of {some(rule['values'])}")
 
 
-def _outside(name: str, mask: Any, what: str) -> Iterator[Finding]:  # noqa: ANN401 - a boolean array or series
+def _outside(name: str, mask: Any, what: str) -> Iterator[Finding]:
     if mask.any():
         yield Finding(f"column '{name}' is {what} in {count(int(mask.sum()), 'row')}", name, rows_of(mask))
 

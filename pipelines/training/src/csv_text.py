@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from step import DataRefusedError
 from sources import SourceFile
+from step import DataRefusedError
 
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as parquet
+from pyarrow import parquet
 
 from csv_text import check_names, parse_csv
 from sources import SourceFile, public_name, read_source
@@ -62,7 +62,7 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
 
 def _iris_file() -> SourceFile:
     """Fisher's iris data as scikit-learn carries it: 4 measures in cm and the class `species`."""
-    from sklearn.datasets import load_iris  # noqa: PLC0415 - only the built-in data set needs scikit-learn
+    from sklearn.datasets import load_iris
 
     raw = load_iris(as_frame=True)
     frame = raw.data.assign(species=raw.target_names[raw.target])

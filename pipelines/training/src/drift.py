@@ -35,7 +35,7 @@ def measure_drift(frame: pd.DataFrame, reference: Mapping[str, Any]) -> tuple[Dr
     )
 
 
-def check_reference(content: Any, source: str) -> Mapping[str, Any]:  # noqa: ANN401 - any JSON
+def check_reference(content: Any, source: str) -> Mapping[str, Any]:
     """What a reference profile's file holds, when it is one.
 
     Raises:

@@ -78,7 +78,7 @@ _HISTOGRAM_SPACE: Space = {
 
 
 def _forest(task: str) -> Candidate:
-    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor  # noqa: PLC0415 - one model type only
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
     chosen = RandomForestClassifier() if task == CLASSIFICATION else RandomForestRegressor()
     return Candidate(chosen, "scikit-learn", _FOREST_SPACE)
@@ -87,29 +87,29 @@ def _forest(task: str) -> Candidate:
 def _boosting(task: str) -> Candidate:
     """The first of XGBoost, LightGBM and scikit-learn's own that is installed; one thread, for equal results."""
     if importlib.util.find_spec("xgboost"):
-        from xgboost import XGBClassifier, XGBRegressor  # noqa: PLC0415
+        from xgboost import XGBClassifier, XGBRegressor
 
         chosen = XGBClassifier(n_jobs=1) if task == CLASSIFICATION else XGBRegressor(n_jobs=1)
         return Candidate(chosen, "xgboost", _BOOSTING_SPACE)
     if importlib.util.find_spec("lightgbm"):
-        from lightgbm import LGBMClassifier, LGBMRegressor  # noqa: PLC0415
+        from lightgbm import LGBMClassifier, LGBMRegressor
 
         kind = LGBMClassifier if task == CLASSIFICATION else LGBMRegressor
         return Candidate(kind(n_jobs=1, verbosity=-1), "lightgbm", _BOOSTING_SPACE)
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor  # noqa: PLC0415
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     own = HistGradientBoostingClassifier() if task == CLASSIFICATION else HistGradientBoostingRegressor()
     return Candidate(own, "scikit-learn", _HISTOGRAM_SPACE)
 
 
 def _logistic() -> Candidate:
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.linear_model import LogisticRegression
 
     return Candidate(LogisticRegression(max_iter=1000), "scikit-learn", {"C": [0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0]})
 
 
 def _linear() -> Candidate:
-    from sklearn.linear_model import Ridge  # noqa: PLC0415
+    from sklearn.linear_model import Ridge
 
     return Candidate(Ridge(), "scikit-learn", {"alpha": [0.001, 0.01, 0.1, 1.0, 10.0, 100.0]})
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the step on command line arguments; `step.StepError` says why it failed."""
     arguments = _parser().parse_args(argv)
-    import joblib  # noqa: PLC0415 - a wrong parameter is told before the libraries are loaded
+    import joblib
 
-    import features  # noqa: PLC0415
-    from dataset import read_table, write_table  # noqa: PLC0415
+    import features
+    from dataset import read_table, write_table
 
     table = read_table(arguments.dataset)
     description, labels = describe(table, target=arguments.target_column, task=arguments.task)
@@ -43,7 +43,7 @@ def describe(table: pa.Table, *, target: str, task: str) -> tuple[dict[str, Any]
     Raises:
         DataRefusedError: no such target, it has missing values, or there is nothing to learn from.
     """
-    import columns  # noqa: PLC0415
+    import columns
 
     kinds, frame = columns.column_kinds(table), columns.to_frame(table)
     _check_target(frame, kinds, target)
@@ -71,23 +71,25 @@ def split(labels: np.ndarray, task: str, *, test_fraction: float, seed: int) -> 
     Raises:
         DataRefusedError: there are too few rows to split.
     """
-    import numpy as np  # noqa: PLC0415
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415
+    import numpy as np
+    from sklearn.model_selection import train_test_split
 
     rows = np.arange(len(labels))
     stratify = labels.astype(str) if task == "classification" else None
     try:
         parts = train_test_split(rows, test_size=test_fraction, random_state=seed, stratify=stratify)
     except ValueError as error:
-        raise step.DataRefusedError(f"cannot split {len(rows)} rows with test-fraction {test_fraction}: {error}") from None
+        raise step.DataRefusedError(
+            f"cannot split {len(rows)} rows with test-fraction {test_fraction}: {error}"
+        ) from None
     return np.sort(parts[0]), np.sort(parts[1])
 
 
 def fit(training: pa.Table, kinds: Mapping[str, str]) -> Any:
     """The transform (a ColumnTransformer), fitted on these rows."""
-    from columns import to_frame  # noqa: PLC0415
-    from features import build_transform  # noqa: PLC0415
-    from raw_columns import to_features  # noqa: PLC0415
+    from columns import to_frame
+    from features import build_transform
+    from raw_columns import to_features
 
     return build_transform(kinds).fit(to_features(to_frame(training), kinds))
 
@@ -102,7 +104,9 @@ def _check_target(frame: pd.DataFrame, kinds: Mapping[str, str], target: str) ->
 
 def _tell(arguments: argparse.Namespace, description: Mapping[str, Any], sizes: Mapping[str, int], width: int) -> None:
     kinds = list(description["columns"].values())
-    step.log(f"{description['task']} of '{description['target']}', {step.count(len(kinds), 'column')} as {width} numbers")
+    step.log(
+        f"{description['task']} of '{description['target']}', {step.count(len(kinds), 'column')} as {width} numbers"
+    )
     step.log(f"{sizes['training_rows']} rows for training, {sizes['holdout_rows']} held out, seed {arguments.seed}")
     shown = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     step.finish(f"{shown}, fitted on {step.count(sizes['training_rows'], 'row')}", arguments.summary)
@@ -114,7 +118,7 @@ def _parser() -> step.Arguments:
     parser.add_argument("--target-column", required=True, help="the column to predict")
     parser.add_argument("--task", choices=("auto", "classification", "regression"), default="auto")
     parser.add_argument("--test-fraction", type=step.inner_fraction, default=0.2, help="share of rows held out")
-    parser.add_argument("--seed", type=step.whole, default=42)
+    parser.add_argument("--seed", type=step.whole, default=1)
     parser.add_argument("--output", type=Path, required=True, help="folder to write: both parts and the transform")
     parser.add_argument("--summary", type=Path, help="text file to write: one line for people")
     return parser

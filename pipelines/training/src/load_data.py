@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = _parser().parse_args(argv)
     if not arguments.data_source.strip():
         raise step.ParameterError("data-source is empty; expected 'iris', a path, a glob or a URL")
-    import dataset  # noqa: PLC0415 - a wrong parameter is told before Arrow is loaded
+    import dataset
 
     drop = step.parse_names(arguments.drop_columns, "drop-columns")
     table, metadata = dataset.load(arguments.data_source, max_bytes=arguments.max_bytes, drop=drop)
@@ -31,9 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _parser() -> step.Arguments:
     parser = step.Arguments(prog="load_data.py", description=__doc__)
-    parser.add_argument(
-        "--data-source", required=True, help="iris, a CSV or Parquet file, a glob, an HTTP(S) or S3 URL"
-    )
+    parser.add_argument("--data-source", required=True, help="iris, a CSV or Parquet file, a glob, a URL")
     parser.add_argument("--drop-columns", default="", help="columns to leave out: a,b or a JSON list")
     parser.add_argument("--max-bytes", type=step.whole, default=MAX_BYTES, help="refuse more data than this")
     parser.add_argument("--output", type=Path, required=True, help="Parquet file to write")

@@ -1,4 +1,4 @@
-"""The validation report: one HTML page for people, without scripts or anything from elsewhere, and JSON for machines."""
+"""The validation report: one HTML page for people, with nothing from elsewhere in it, and JSON for machines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from step import count, some
 from subject import FAILED, PASSED, SKIPPED, WARNING, Check
 
-_MARKS = {PASSED: "✓", WARNING: "!", FAILED: "✗", SKIPPED: "–"}
+_MARKS = {PASSED: "✓", WARNING: "!", FAILED: "✗", SKIPPED: "·"}
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e21; --faint: #667; --line: #d8dbe0; --card: #f6f7f9; --page: #fff;
   --passed: #17803d; --warning: #a15c00; --failed: #c02626; --skipped: #667; --bar: #5b8def }

@@ -68,7 +68,8 @@ def _local_paths(source: str) -> list[str]:
         if not path.is_file():
             raise DataRefusedError(f"{source}: is not a regular file")
         return [source]
-    matches = sorted(match for match in glob.glob(source, recursive=True) if Path(match).is_file())
+    found = glob.glob(source, recursive=True)  # noqa: PTH207 - the pattern may be absolute
+    matches = sorted(match for match in found if Path(match).is_file())
     if glob.has_magic(source) and not matches:
         raise DataRefusedError(f"{source}: no file matches this glob")
     if not matches:
@@ -93,7 +94,7 @@ def _urls(source: str) -> list[str]:
 
 
 def _filesystem(source: str) -> tuple[Any, str]:
-    import fsspec.core  # noqa: PLC0415 - local files need nothing of it
+    import fsspec.core
 
     try:
         filesystem, path = fsspec.core.url_to_fs(source)
@@ -113,7 +114,7 @@ def _read(path: str, left: int, max_bytes: int) -> SourceFile:
     return SourceFile(name=name, content=content, sha256=hashlib.sha256(content).hexdigest())
 
 
-def _opened(path: str) -> Any:  # noqa: ANN401 - a binary stream of whatever filesystem
+def _opened(path: str) -> Any:
     if "://" not in path:
         return Path(path).open("rb")
     filesystem, inner = _filesystem(path)
@@ -122,7 +123,7 @@ def _opened(path: str) -> Any:  # noqa: ANN401 - a binary stream of whatever fil
     return filesystem.open(inner, "rb", **options)
 
 
-def _read_at_most(stream: Any, limit: int) -> bytes:  # noqa: ANN401
+def _read_at_most(stream: Any, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while size < limit and (chunk := stream.read(limit - size)):

@@ -106,7 +106,7 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401 - the reader knows the shape
+def read_json(path: Path) -> Any:
     """What a JSON file of an earlier step holds."""
     return json.loads(path.read_text(encoding="utf-8"))
 

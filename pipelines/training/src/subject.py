@@ -83,6 +83,6 @@ def verdict(name: str, note: str, findings: Iterator[Finding], *, bad: str = FAI
     return Check(name, bad if found else PASSED, note, found)
 
 
-def rows_of(mask: Any) -> tuple[int, ...]:  # noqa: ANN401 - a boolean array or series
+def rows_of(mask: Any) -> tuple[int, ...]:
     """The numbers of the rows that a mask selects, from 1."""
     return tuple((np.flatnonzero(np.asarray(mask, dtype=bool)) + 1).tolist())

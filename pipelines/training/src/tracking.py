@@ -17,6 +17,7 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.models.model import ModelInfo
 
 from sources import public_name
 from step import ParameterError, UnreachableError, read_json
@@ -24,6 +25,7 @@ from step import ParameterError, UnreachableError, read_json
 TRAINING = "training.json"
 PICTURES = "pictures"
 PIPELINE = "pipeline.joblib"
+WORKFLOW_RUN = "mlops.workflow_run"
 _MOST_CHARACTERS = 500
 
 
@@ -104,6 +106,37 @@ def find_run(client: MlflowClient, run_id: str) -> Run | None:
             return None
         raise UnreachableError(f"MLflow: {str(error).splitlines()[0]}") from error
     return run if run.info.lifecycle_stage == "active" else None
+
+
+def find_version(client: MlflowClient, name: str, run_id: str, workflow: str) -> str | None:
+    """The version that a workflow run has registered of a training, if any."""
+    quoted = name.replace("'", "\\'")
+    found = client.search_model_versions(f"name = '{quoted}' and run_id = '{run_id}'")
+    own = [version for version in found if workflow and version.tags.get(WORKFLOW_RUN) == workflow]
+    return str(own[0].version) if own else None
+
+
+def create_version(client: MlflowClient, name: str, packaged: ModelInfo, run_id: str, tags: Mapping[str, str]) -> str:
+    """Register a logged model; its provenance is there from the first moment."""
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    uri, model_id = packaged.model_uri, packaged.model_id
+    return str(client.create_model_version(name, uri, run_id, tags=dict(tags), model_id=model_id).version)
+
+
+def tag_outcome(client: MlflowClient, experiment: str, workflow: str, status: str) -> int:
+    """Tag the runs that belong to a workflow run with how it ended; their number."""
+    with explained():
+        known = client.get_experiment_by_name(experiment)
+        quoted = workflow.replace("'", "\\'")
+        places = [known.experiment_id] if known else []
+        runs = client.search_runs(places, f"tags.`{WORKFLOW_RUN}` = '{quoted}'") if places else []
+        for run in runs:
+            client.set_tag(run.info.run_id, "mlops.outcome", status)
+    return len(runs)
 
 
 def _ensure_experiment(client: MlflowClient, name: str) -> str:

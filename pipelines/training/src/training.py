@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections.abc import Mapping
@@ -128,10 +129,16 @@ def _fit_or_refuse(model: Pipeline, rows: pd.DataFrame, target: np.ndarray) -> N
         matrix = model[:-1].fit_transform(rows)
         try:
             model[-1].fit(matrix, target)
-        except (ValueError, TypeError) as error:
+        except _refusals() as error:
             # The matrix is finite and complete by now: what is left to be wrong are the values of hyperparameters.
             reason = str(error).splitlines()[0]
             raise ParameterError(f"hyperparameters: {type(model[-1]).__name__} refuses them: {reason}") from error
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What estimators raise at hyperparameters they do not like."""
+    own = sys.modules.get("lightgbm.basic")
+    return (ValueError, TypeError, own.LightGBMError) if own else (ValueError, TypeError)
 
 
 def _search(
@@ -176,7 +183,7 @@ def _importances(
     elif hasattr(estimator, "coef_"):
         weights = np.abs(np.atleast_2d(estimator.coef_)).mean(axis=0)
     else:
-        from sklearn.inspection import permutation_importance  # noqa: PLC0415 - only where the estimator is silent
+        from sklearn.inspection import permutation_importance
 
         weights = permutation_importance(estimator, matrix, target, n_repeats=3, random_state=seed).importances_mean
     shares = pd.Series(np.clip(weights, 0, None)).groupby(matrix_origins(features.transform), sort=False).sum()

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the step on command line arguments; `step.StepError` says why it failed."""
     arguments = _parser().parse_args(argv)
     schema = parse_schema(arguments.schema)
-    import checks  # noqa: PLC0415 - a wrong parameter is told before pandas is loaded
+    import checks
 
     metadata = step.read_json(arguments.metadata)
     subject = _subject(arguments, schema)
@@ -62,10 +62,10 @@ def _check_rule(where: str, rule: str, value: object) -> None:
         raise step.ParameterError(f"{where}type: '{value}' is not one of {', '.join(_TYPES)}{close}")
 
 
-def _subject(arguments: argparse.Namespace, schema: Mapping[str, Mapping[str, Any]]) -> Any:  # noqa: ANN401 - lazy
-    from columns import column_kinds, to_frame  # noqa: PLC0415
-    from dataset import read_table  # noqa: PLC0415
-    from subject import Subject, Thresholds  # noqa: PLC0415
+def _subject(arguments: argparse.Namespace, schema: Mapping[str, Mapping[str, Any]]) -> Any:
+    from columns import column_kinds, to_frame
+    from dataset import read_table
+    from subject import Subject, Thresholds
 
     table = read_table(arguments.dataset)
     return Subject(
@@ -82,8 +82,8 @@ def _subject(arguments: argparse.Namespace, schema: Mapping[str, Mapping[str, An
 def _read_reference(source: str) -> Mapping[str, Any] | None:
     if not source.strip():
         return None
-    from drift import check_reference  # noqa: PLC0415
-    from sources import public_name, read_source  # noqa: PLC0415
+    from drift import check_reference
+    from sources import public_name, read_source
 
     (file, *_) = read_source(source, max_bytes=_LARGEST_PROFILE)
     try:
@@ -96,11 +96,11 @@ def _read_reference(source: str) -> Mapping[str, Any] | None:
 def _write_reports(
     arguments: argparse.Namespace,
     outcome: Sequence[Check],
-    subject: Any,  # noqa: ANN401
+    subject: Any,
     metadata: Mapping[str, Any],
 ) -> None:
-    import report  # noqa: PLC0415
-    from data_profile import profile  # noqa: PLC0415
+    import report
+    from data_profile import profile
 
     of_data = profile(subject.frame, subject.kinds, target=subject.target, sha256=metadata["sha256"])
     step.write_json(arguments.profile, of_data)
@@ -109,7 +109,7 @@ def _write_reports(
 
 
 def _conclude(arguments: argparse.Namespace, outcome: Sequence[Check]) -> None:
-    from report import conclusion  # noqa: PLC0415
+    from report import conclusion
 
     findings = [finding for check in outcome if check.status == "failed" for finding in check.findings]
     summary = f"{conclusion(outcome)}, report {arguments.report.name}"

@@ -1,0 +1,210 @@
+"""Step 5: register the model when it is good enough, as champion when it beats the one in charge."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import step
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from features import Features
+    from gate import Champion, Decision
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the step on command line arguments; `step.StepError` says why it failed."""
+    arguments = _parser().parse_args(argv)
+    if not arguments.model_name.strip() or set(arguments.model_name) & set("/:"):
+        raise step.ParameterError(f"model-name '{arguments.model_name}': a name without '/' and ':' is needed")
+    import tracking
+    from features import read_features
+
+    client = tracking.connect()
+    features = read_features(arguments.features)
+    run_id = _run_of(client, arguments)
+    tags = provenance_tags(arguments)
+    scores = _score_holdout(features, arguments.model)
+    with tracking.explained():
+        tracking.log_values(client, run_id, metrics={f"holdout_{k}": v for k, v in scores.items()}, tags=tags)
+        _log_evidence(client, run_id, arguments)
+    registration = _register(client, features, run_id, arguments, scores, tags)
+    step.write_json(arguments.output, registration)
+    step.finish(registration["summary"], arguments.summary)
+
+
+def provenance_tags(arguments: argparse.Namespace) -> dict[str, str]:
+    """Everything that is needed to make this model again, as tags of the run and the model version."""
+    import provenance
+
+    metadata = step.read_json(arguments.metadata)
+    _, lock = provenance.environment_lock()
+    return {
+        "mlops.git_commit": arguments.git_commit or provenance.git_commit(Path(__file__).resolve().parent),
+        "mlops.data_source": metadata["source"],
+        "mlops.data_sha256": metadata["sha256"],
+        "mlops.environment_lock": lock,
+        "mlops.seed": str(arguments.seed),
+        "mlops.step_code": arguments.step_code or provenance.UNKNOWN,
+        "mlops.workflow_hash": arguments.workflow_hash or provenance.UNKNOWN,
+        "mlops.workflow_run": arguments.workflow or provenance.UNKNOWN,
+    }
+
+
+def _run_of(client: MlflowClient, arguments: argparse.Namespace) -> str:
+    """The training's run; recorded anew when a reused training's run was deleted since."""
+    import tracking
+
+    if tracking.find_run(client, arguments.run_id) is not None:
+        return str(arguments.run_id)
+    run_id = tracking.log_training(client, arguments.model_name, arguments.model)
+    step.log(f"MLflow run {arguments.run_id} is gone; the training is recorded again as run {run_id}")
+    return run_id
+
+
+def _score_holdout(features: Features, model: Path) -> dict[str, float]:
+    import joblib
+
+    from features import HOLDOUT
+    from scores import score
+
+    rows, truth = features.part(HOLDOUT)
+    scores = score(features.task, truth, joblib.load(model / "pipeline.joblib").predict(rows))
+    for name, value in scores.items():
+        step.log(f"holdout {name}: {value:.4f} ({len(rows)} rows)")
+    return scores
+
+
+def _log_evidence(client: MlflowClient, run_id: str, arguments: argparse.Namespace) -> None:
+    import provenance
+
+    lock, _ = provenance.environment_lock()
+    client.log_text(run_id, lock, "environment.txt")
+    for path in (arguments.metadata, arguments.report, arguments.profile):
+        if path is not None:
+            client.log_artifact(run_id, str(path))
+
+
+def _register(
+    client: MlflowClient,
+    features: Features,
+    run_id: str,
+    arguments: argparse.Namespace,
+    scores: Mapping[str, float],
+    tags: Mapping[str, str],
+) -> dict[str, Any]:
+    from gate import check_gate, decide, measure_champion
+    from model_package import raw_rows
+    from scores import MAIN_SCORE
+
+    reached = scores[MAIN_SCORE[features.task]]
+    check_gate(features.task, reached, least=arguments.min_accuracy)
+    champion = measure_champion(client, arguments.model_name, features.task, raw_rows(features), _truth(features))
+    decision = decide(reached, champion)
+    version = _ensure_version(client, features, run_id, arguments, tags)
+    _set_aliases(client, arguments.model_name, version, decision, champion)
+    return {
+        "format": 1,
+        "model": arguments.model_name,
+        "version": version,
+        "alias": decision.alias,
+        "uri": f"models:/{arguments.model_name}/{version}",
+        "mlflow_run": run_id,
+        "scores": dict(scores),
+        "champion_before": None if champion is None else {"version": champion.version, "score": champion.score},
+        "provenance": dict(tags),
+        "summary": summary(features.task, arguments, version, reached, decision),
+    }
+
+
+def summary(task: str, arguments: argparse.Namespace, version: str, reached: float, decision: Decision) -> str:
+    """The outcome in one line, such as `iris v1, holdout accuracy 0.967, gate 0.90: champion`."""
+    from scores import MAIN_SCORE, SHOWN
+
+    outcome = f"{arguments.model_name} v{version}, holdout {SHOWN[MAIN_SCORE[task]]} {reached:.3f}"
+    reason = f" ({decision.reason})" if decision.reason else ""
+    return f"{outcome}, gate {arguments.min_accuracy:.2f}: {decision.alias}{reason}"
+
+
+def _truth(features: Features) -> Any:
+    from dataset import read_table
+    from features import HOLDOUT
+
+    return read_table(features.folder / HOLDOUT).column(features.target).to_pandas().to_numpy()
+
+
+def _ensure_version(
+    client: MlflowClient,
+    features: Features,
+    run_id: str,
+    arguments: argparse.Namespace,
+    tags: Mapping[str, str],
+) -> str:
+    """A new version; or the one that this workflow run has made already, before it was interrupted."""
+    import tracking
+    from model_package import log_package
+
+    with tracking.explained():
+        known = tracking.find_version(client, arguments.model_name, run_id, arguments.workflow)
+        if known is not None:
+            step.log(f"version {known} was made by an earlier attempt of this run")
+            return known
+        library = step.read_json(arguments.model / "training.json")["library"]
+        packaged = log_package(run_id, features, arguments.model / "pipeline.joblib", library)
+        _check_package(packaged.model_uri, features, arguments.model)
+        return tracking.create_version(client, arguments.model_name, packaged, run_id, tags)
+
+
+def _check_package(uri: str, features: Features, model: Path) -> None:
+    """The package must predict what the trained pipeline does.
+
+    Raises:
+        StepError: it does not.
+    """
+    import joblib
+    import numpy as np
+
+    from features import HOLDOUT
+    from model_package import load_model, raw_rows
+
+    rows, _ = features.part(HOLDOUT)
+    expected = joblib.load(model / "pipeline.joblib").predict(rows)
+    served = load_model(uri).predict(raw_rows(features))["prediction"]
+    if not np.array_equal(features.encode(served), expected):
+        raise step.StepError("the packaged model predicts something else than the trained one; nothing was registered")
+
+
+def _set_aliases(client: MlflowClient, name: str, version: str, decision: Decision, champion: Champion | None) -> None:
+    import tracking
+    from gate import CHAMPION, PREVIOUS
+
+    with tracking.explained():
+        if decision.alias == CHAMPION and champion is not None and champion.version != version:
+            client.set_registered_model_alias(name, PREVIOUS, champion.version)
+        client.set_registered_model_alias(name, decision.alias, version)
+
+
+def _parser() -> step.Arguments:
+    parser = step.Arguments(prog="register_model.py", description=__doc__)
+    parser.add_argument("--features", type=Path, required=True, help="folder of feature_engineering.py")
+    parser.add_argument("--model", type=Path, required=True, help="folder of train_model.py")
+    parser.add_argument("--metadata", type=Path, required=True, help="JSON file of load_data.py")
+    parser.add_argument("--report", type=Path, help="HTML report of validate_data.py")
+    parser.add_argument("--profile", type=Path, help="data profile of validate_data.py")
+    parser.add_argument("--run-id", required=True, help="MLflow run of train_model.py")
+    parser.add_argument("--model-name", default="iris", help="name in the registry")
+    parser.add_argument("--min-accuracy", type=step.real, default=0.9, help="accuracy, or R² of a regression")
+    parser.add_argument("--seed", type=step.whole, default=1)
+    for name in ("git-commit", "step-code", "workflow-hash", "workflow"):
+        parser.add_argument(f"--{name}", default="", help="provenance")
+    parser.add_argument("--output", type=Path, required=True, help="JSON file to write: version, alias, provenance")
+    parser.add_argument("--summary", type=Path, help="text file to write: one line for people")
+    return parser
+
+
+if __name__ == "__main__":
+    step.run(main)
