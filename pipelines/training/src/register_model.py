@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,21 @@ if TYPE_CHECKING:
     from gate import Champion, Decision
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is registered, and with which provenance."""
+
+    client: MlflowClient
+    arguments: argparse.Namespace
+    features: Features
+    run_id: str
+    tags: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        return str(self.arguments.model_name)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the step on command line arguments; `step.StepError` says why it failed."""
     arguments = _parser().parse_args(argv)
@@ -26,13 +42,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     client = tracking.connect()
     features = read_features(arguments.features)
-    run_id = _run_of(client, arguments)
-    tags = provenance_tags(arguments)
+    job = _Job(client, arguments, features, _run_of(client, arguments), provenance_tags(arguments))
     scores = _score_holdout(features, arguments.model)
     with tracking.explained():
-        tracking.log_values(client, run_id, metrics={f"holdout_{k}": v for k, v in scores.items()}, tags=tags)
-        _log_evidence(client, run_id, arguments)
-    registration = _register(client, features, run_id, arguments, scores, tags)
+        metrics = {f"holdout_{name}": value for name, value in scores.items()}
+        tracking.log_values(client, job.run_id, metrics=metrics, tags=job.tags)
+        _log_evidence(client, job.run_id, arguments)
+    registration = _register(job, scores)
     step.write_json(arguments.output, registration)
     step.finish(registration["summary"], arguments.summary)
 
@@ -89,35 +105,29 @@ def _log_evidence(client: MlflowClient, run_id: str, arguments: argparse.Namespa
             client.log_artifact(run_id, str(path))
 
 
-def _register(
-    client: MlflowClient,
-    features: Features,
-    run_id: str,
-    arguments: argparse.Namespace,
-    scores: Mapping[str, float],
-    tags: Mapping[str, str],
-) -> dict[str, Any]:
+def _register(job: _Job, scores: Mapping[str, float]) -> dict[str, Any]:
     from gate import check_gate, decide, measure_champion
     from model_package import raw_rows
     from scores import MAIN_SCORE
 
-    reached = scores[MAIN_SCORE[features.task]]
-    check_gate(features.task, reached, least=arguments.min_accuracy)
-    champion = measure_champion(client, arguments.model_name, features.task, raw_rows(features), _truth(features))
+    task = job.features.task
+    reached = scores[MAIN_SCORE[task]]
+    check_gate(task, reached, least=job.arguments.min_accuracy)
+    champion = measure_champion(job.client, job.name, task, raw_rows(job.features), _truth(job.features))
     decision = decide(reached, champion)
-    version = _ensure_version(client, features, run_id, arguments, tags)
-    _set_aliases(client, arguments.model_name, version, decision, champion)
+    version = _ensure_version(job)
+    _set_aliases(job, version, decision, champion)
     return {
         "format": 1,
-        "model": arguments.model_name,
+        "model": job.name,
         "version": version,
         "alias": decision.alias,
-        "uri": f"models:/{arguments.model_name}/{version}",
-        "mlflow_run": run_id,
+        "uri": f"models:/{job.name}/{version}",
+        "mlflow_run": job.run_id,
         "scores": dict(scores),
         "champion_before": None if champion is None else {"version": champion.version, "score": champion.score},
-        "provenance": dict(tags),
-        "summary": summary(features.task, arguments, version, reached, decision),
+        "provenance": dict(job.tags),
+        "summary": summary(task, job.arguments, version, reached, decision),
     }
 
 
@@ -137,26 +147,21 @@ def _truth(features: Features) -> Any:
     return read_table(features.folder / HOLDOUT).column(features.target).to_pandas().to_numpy()
 
 
-def _ensure_version(
-    client: MlflowClient,
-    features: Features,
-    run_id: str,
-    arguments: argparse.Namespace,
-    tags: Mapping[str, str],
-) -> str:
+def _ensure_version(job: _Job) -> str:
     """A new version; or the one that this workflow run has made already, before it was interrupted."""
     import tracking
     from model_package import log_package
 
+    model = job.arguments.model
     with tracking.explained():
-        known = tracking.find_version(client, arguments.model_name, run_id, arguments.workflow)
+        known = tracking.find_version(job.client, job.name, job.run_id, job.arguments.workflow)
         if known is not None:
             step.log(f"version {known} was made by an earlier attempt of this run")
             return known
-        library = step.read_json(arguments.model / "training.json")["library"]
-        packaged = log_package(run_id, features, arguments.model / "pipeline.joblib", library)
-        _check_package(packaged.model_uri, features, arguments.model)
-        return tracking.create_version(client, arguments.model_name, packaged, run_id, tags)
+        library = step.read_json(model / "training.json")["library"]
+        packaged = log_package(job.run_id, job.features, model / "pipeline.joblib", library)
+        _check_package(packaged.model_uri, job.features, model)
+        return tracking.create_version(job.client, job.name, packaged, job.run_id, job.tags)
 
 
 def _check_package(uri: str, features: Features, model: Path) -> None:
@@ -178,14 +183,14 @@ def _check_package(uri: str, features: Features, model: Path) -> None:
         raise step.StepError("the packaged model predicts something else than the trained one; nothing was registered")
 
 
-def _set_aliases(client: MlflowClient, name: str, version: str, decision: Decision, champion: Champion | None) -> None:
+def _set_aliases(job: _Job, version: str, decision: Decision, champion: Champion | None) -> None:
     import tracking
     from gate import CHAMPION, PREVIOUS
 
     with tracking.explained():
         if decision.alias == CHAMPION and champion is not None and champion.version != version:
-            client.set_registered_model_alias(name, PREVIOUS, champion.version)
-        client.set_registered_model_alias(name, decision.alias, version)
+            job.client.set_registered_model_alias(job.name, PREVIOUS, champion.version)
+        job.client.set_registered_model_alias(job.name, decision.alias, version)
 
 
 def _parser() -> step.Arguments:
