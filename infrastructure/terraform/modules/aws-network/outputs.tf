@@ -6,6 +6,9 @@ output "data_subnet_ids" {
 output "private_subnet_ids" {
   description = "Subnets of nodes and pods, by zone."
   value       = { for zone in local.zones : zone => aws_subnet.this["private-${zone}"].id }
+
+  # A node that starts before its subnet has a way out never joins.
+  depends_on = [aws_route.internet, aws_route.nat, aws_route_table_association.private, aws_vpc_endpoint.interface]
 }
 
 output "public_subnet_ids" {
@@ -16,7 +19,4 @@ output "public_subnet_ids" {
 output "vpc_id" {
   description = "The VPC."
   value       = aws_vpc.this.id
-
-  # Who uses the VPC's id may count on its routes: nodes that start before them never join.
-  depends_on = [aws_route.internet, aws_route.nat, aws_route_table_association.private, aws_vpc_endpoint.interface]
 }

@@ -1,12 +1,13 @@
 locals {
   # max: longest name the cloud takes. plain: letters and digits only. unique: shared with all other customers of the
-  # cloud, so the deployment id goes in. Sources: the clouds' own naming rules.
+  # cloud, so the deployment id goes in. Sources: the clouds' own naming rules; an event rule may have 64 characters, of
+  # which a module with several rules takes some.
   limits = {
     aws_budget          = { max = 100, plain = false, unique = false }
     aws_db              = { max = 63, plain = false, unique = false }
     aws_ecr             = { max = 256, plain = false, unique = false }
     aws_eks             = { max = 100, plain = false, unique = false }
-    aws_event_rule      = { max = 64, plain = false, unique = false }
+    aws_event_rule      = { max = 40, plain = false, unique = false }
     aws_iam_role        = { max = 64, plain = false, unique = false }
     aws_kms_alias       = { max = 250, plain = false, unique = false }
     aws_launch_template = { max = 125, plain = false, unique = false }
