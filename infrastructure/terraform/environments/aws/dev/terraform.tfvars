@@ -1,0 +1,9 @@
+environment         = "dev"
+region              = "eu-west-1"
+profile             = "minimal"
+deletion_protection = false
+
+network = { cidr = "10.10.0.0/16" }
+
+# The endpoint stays private until a range is named here:
+# cluster_access = { public = true, cidrs = ["203.0.113.7/32"] }
