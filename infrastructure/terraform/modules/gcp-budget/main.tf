@@ -27,8 +27,13 @@ resource "google_billing_budget" "this" {
     }
   }
 
-  all_updates_rule {
-    monitoring_notification_channels = sort(var.notification_channels)
-    enable_project_level_recipients  = true
+  # Billing administrators hear in any case; the rule is for those beside them.
+  dynamic "all_updates_rule" {
+    for_each = length(var.notification_channels) > 0 ? { channels = sort(var.notification_channels) } : {}
+
+    content {
+      monitoring_notification_channels = all_updates_rule.value
+      enable_project_level_recipients  = true
+    }
   }
 }

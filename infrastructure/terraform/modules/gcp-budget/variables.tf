@@ -28,7 +28,7 @@ variable "project_number" {
 }
 
 variable "notification_channels" {
-  description = "Cloud Monitoring channels that hear of it beside the project's owners and the billing administrators."
+  description = "Cloud Monitoring channels that hear of it beside the billing administrators; with any, the project's owners hear, too."
   type        = set(string)
   default     = []
   nullable    = false

@@ -91,7 +91,7 @@ variable "gcp" {
 
   validation {
     condition     = length(var.budget.alert_emails) == 0 || length(var.gcp.budget_channels) > 0
-    error_message = "Google Cloud tells channels, not addresses: make notification channels for budget.alert_emails and name them in gcp.budget_channels. The project's owners hear in any case."
+    error_message = "Google Cloud tells channels, not addresses: make notification channels for budget.alert_emails and name them in gcp.budget_channels. Billing administrators hear in any case."
   }
 }
 
