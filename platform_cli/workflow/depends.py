@@ -22,6 +22,7 @@ _NODES = (ast.BoolOp, ast.UnaryOp, ast.Constant, ast.boolop, ast.unaryop)
 _OPERATORS = {"&&": " and ", "||": " or ", "!": " not ", "(": "(", ")": ")"}
 
 HasResult = Callable[[str, str], bool]
+Outcomes = Callable[[str, str], frozenset[bool]]
 
 
 class DependsError(ValueError):
@@ -43,6 +44,24 @@ class Depends:
     def evaluate(self, has_result: HasResult) -> bool:
         """Whether the condition holds; `has_result(task, result)` is asked only after every task is over."""
         return True if self._tree is None else self._value(self._tree, has_result)
+
+    def possible(self, outcomes: Outcomes) -> frozenset[bool]:
+        """Every value the condition can have when each term can have those of `outcomes(task, result)`."""
+        return frozenset({True}) if self._tree is None else self._possible(self._tree, outcomes)
+
+    def _possible(self, node: ast.expr, outcomes: Outcomes) -> frozenset[bool]:
+        match node:
+            case ast.Constant(value=int(index)):
+                return outcomes(*self.terms[index])
+            case ast.UnaryOp(operand=operand):
+                return frozenset(not value for value in self._possible(operand, outcomes))
+            case ast.BoolOp(op=operator, values=values):
+                decisive = isinstance(operator, ast.Or)
+                parts = [self._possible(value, outcomes) for value in values]
+                can_decide = any(decisive in part for part in parts)
+                can_stay = all((not decisive) in part for part in parts)
+                return frozenset(({decisive} if can_decide else set()) | ({not decisive} if can_stay else set()))
+        raise DependsError(f"{ast.dump(node)} is not a condition")
 
     def _value(self, node: ast.expr, has_result: HasResult) -> bool:
         match node:
