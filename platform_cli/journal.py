@@ -53,18 +53,11 @@ class Recorder(Protocol):
 
 
 class Journal:
-    """The journal of one target. Use it in a `with` statement."""
+    """The journal of one target; its file is made by the first entry. Use it in a `with` statement."""
 
     def __init__(self, path: Path) -> None:
-        """Open, or begin, the journal at `path`.
-
-        Raises:
-            StateError: the file is broken, locked for long, or from another version.
-        """
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _explained(path):
-            self._database = _open(path)
+        self._opened: sqlite3.Connection | None = None
 
     def record(self, *, plan: str, stage: str, digest: str, phase: str, detail: str = "") -> None:
         """Write one entry; it is on disk when this returns.
@@ -72,7 +65,7 @@ class Journal:
         `plan` and `digest` (of the stage's inputs) are SHA-256; `phase` is started, finished or failed.
 
         Raises:
-            StateError: it could not be written, such as on a full disk.
+            StateError: it could not be written: a full disk, a broken file, or one from another version.
         """
         with _explained(self._path), self._database:
             self._database.execute(
@@ -93,7 +86,7 @@ class Journal:
 
     def discard(self) -> None:
         """Close and remove the journal: the target is gone."""
-        self._database.close()
+        self._close()
         for path in list_files(self._path):
             path.unlink(missing_ok=True)
 
@@ -101,7 +94,19 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._database.close()
+        self._close()
+
+    @property
+    def _database(self) -> sqlite3.Connection:
+        if self._opened is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._opened = _open(self._path)
+        return self._opened
+
+    def _close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
 
 def read_history(path: Path) -> History:

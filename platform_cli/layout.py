@@ -89,6 +89,11 @@ class TargetHome:
         return self.root / "mlflow" / "artifacts"
 
     @property
+    def dashboards(self) -> Path:
+        """One record per dashboard that is open."""
+        return self.root / "dashboards"
+
+    @property
     def serving(self) -> Path:
         """One folder per deployed model."""
         return self.root / "serving"

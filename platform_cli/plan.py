@@ -114,7 +114,8 @@ def _assess(stage: Stage, facts: Facts) -> tuple[Risk, str]:  # noqa: PLR0911 - 
         case StopDashboards():
             return _if_any(Risk.DESTROY, "open", facts.dashboards, "no dashboard is open")
         case RemoveFiles():
-            return (Risk.DESTROY, str(work.root)) if facts.files else (Risk.NONE, "no files")
+            doomed = facts.entries - set(work.keep)
+            return (Risk.DESTROY, str(work.root)) if doomed else (Risk.NONE, "no files")
         case _:
             assert_never(work)
 

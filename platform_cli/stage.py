@@ -100,7 +100,8 @@ class Facts:
         servers: deployed models; `servers_down` are those whose server does not run.
         runs: workflow runs whose engine is alive.
         dashboards: dashboards that run.
-        files: whether the target has any file that destroy would remove.
+        listeners: addresses (URLs) where servers of the target listen.
+        entries: what stands directly in the target's folder.
         applied: digest with which each stage last ended well, by name.
         interrupted: stages that began and did not end well: whatever they look like, they run again.
     """
@@ -112,7 +113,8 @@ class Facts:
     servers_down: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     dashboards: tuple[str, ...] = ()
-    files: bool = False
+    listeners: tuple[str, ...] = ()
+    entries: frozenset[Path] = frozenset()
     applied: Mapping[str, str] = field(default_factory=dict)
     interrupted: frozenset[str] = frozenset()
 

@@ -74,6 +74,8 @@ def summarise(event: PlanFinished) -> str:
     stages = sum(event.outcomes.values())
     done = {outcome: count for outcome, count in event.outcomes.items() if outcome != "unchanged" and count}
     if not done:
+        if event.operation == "destroy":
+            return f"{event.target}: nothing to destroy"
         return f"{event.target} is up to date: {count_of(stages, 'stage')}, 0 changes"
     parts = ", ".join(f"{count} {outcome}" for outcome, count in done.items())
     return f"{event.target}: {count_of(stages, 'stage')}, {parts}"

@@ -1,0 +1,84 @@
+"""Deploy and destroy: look, plan, ask, do, and after a destroy prove it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platform_cli.apply import apply_plan
+from platform_cli.doctor import run_checks
+from platform_cli.errors import PreflightError
+from platform_cli.events import Emit
+from platform_cli.journal import Journal
+from platform_cli.layout import TargetHome
+from platform_cli.lock import hold_lock
+from platform_cli.plan import Operation, Plan, build_plan
+from platform_cli.target import Target
+
+if TYPE_CHECKING:
+    from platform_cli.clouds.interface import Cloud, Proof
+
+Confirm = Callable[[Plan], None]
+"""Shows a plan and asks; raises when the answer is no."""
+
+
+def plan_deploy(cloud: Cloud, target: Target) -> Plan:
+    """What a deploy would do now. Changes nothing."""
+    return build_plan(Operation.DEPLOY, str(target), cloud.list_stages(), cloud.observe())
+
+
+def plan_destroy(cloud: Cloud, target: Target, *, keep_data: bool) -> Plan:
+    """What a destroy would do now. Changes nothing."""
+    return build_plan(Operation.DESTROY, str(target), cloud.list_removals(keep_data=keep_data), cloud.observe())
+
+
+def deploy(cloud: Cloud, target: Target, home: TargetHome, *, confirm: Confirm, emit: Emit) -> Plan:
+    """Make the platform as it should be; on one that is, nothing is changed or written.
+
+    Raises:
+        StateError: another command changes the target.
+        PreflightError: the machine is not fit; nothing was changed.
+        MlopsError: a stage failed; the next deploy goes on from there.
+    """
+    with hold_lock(home.lock, target=str(target), command="mlops deploy"):
+        plan = plan_deploy(cloud, target)
+        confirm(plan)
+        if plan.changes:
+            _require_fit(cloud, target)
+        with Journal(home.journal) as journal:
+            apply_plan(plan, run=cloud.run_stage, journal=journal, emit=emit)
+        return plan
+
+
+def destroy(cloud: Cloud, target: Target, home: TargetHome, *, keep_data: bool, confirm: Confirm, emit: Emit) -> Proof:
+    """Take the platform away and look for anything that is left; nothing there is fine.
+
+    Raises:
+        StateError: another command changes the target.
+        MlopsError: a stage failed; the next destroy goes on from there.
+    """
+    with hold_lock(home.lock, target=str(target), command="mlops destroy"):
+        before = cloud.observe()
+        plan = build_plan(Operation.DESTROY, str(target), cloud.list_removals(keep_data=keep_data), before)
+        confirm(plan)
+        with Journal(home.journal) as journal:
+            apply_plan(plan, run=cloud.run_stage, journal=journal, emit=emit)
+            journal.discard()
+        _remove_if_empty(home.root)
+        proof = cloud.prove_gone(before, keep_data=keep_data)
+    _remove_if_empty(home.root.parent)
+    return proof
+
+
+def _require_fit(cloud: Cloud, target: Target) -> None:
+    failed = [result for result in run_checks(cloud.list_checks()) if result.failed]
+    if failed:
+        lines = tuple(f"{result.name}: {result.finding.found}; {result.finding.fix}" for result in failed)
+        raise PreflightError(f"this machine is not fit for {target}", hint="mlops doctor", details=lines)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.rmdir()

@@ -1,0 +1,179 @@
+"""The embedded cloud as every command sees it."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, assert_never
+
+from platform_cli.clouds.embedded import check, dashboard, files, health, observation, removal, stages
+from platform_cli.errors import NotReadyError, PreflightError, UsageError
+from platform_cli.stage import (
+    ConfigMap,
+    Facts,
+    Folders,
+    ModelServers,
+    RemoveFiles,
+    Stage,
+    StopDashboards,
+    StopModelServers,
+    StopRuns,
+    TrackingDatabase,
+)
+
+if TYPE_CHECKING:
+    from platform_cli.clouds.interface import Opened, Proof
+    from platform_cli.config import Config
+    from platform_cli.doctor import Check
+    from platform_cli.events import Emit
+    from platform_cli.layout import Layout
+    from platform_cli.serving.interface import Serving
+    from platform_cli.serving.local_serving import LocalServing
+    from platform_cli.status import Layer
+    from platform_cli.workflow.interface import Engine
+    from platform_cli.workflow.local_engine import LocalEngine
+
+_ELSEWHERE = ("argocd", "grafana", "argo-wf")
+
+
+class EmbeddedCloud:
+    """One target on this machine."""
+
+    def __init__(self, config: Config, layout: Layout) -> None:
+        self._config = config
+        self._layout = layout
+        self._home = layout.home(config.target.name)
+
+    def observe(self) -> Facts:
+        """See `Cloud.observe`."""
+        return observation.observe(
+            self._home, folders=stages.list_folders(self._home), engine=self._open_engine, serving=self._open_serving
+        )
+
+    def list_stages(self) -> tuple[Stage, ...]:
+        """See `Cloud.list_stages`."""
+        return stages.list_stages(self._wish)
+
+    def list_removals(self, *, keep_data: bool) -> tuple[Stage, ...]:
+        """See `Cloud.list_removals`."""
+        return stages.list_removals(self._home, keep_data=keep_data)
+
+    def run_stage(self, stage: Stage, emit: Emit) -> str:  # noqa: ARG002, PLR0911 - the Protocol's; one return per kind
+        """See `Cloud.run_stage`."""
+        work = stage.work
+        match work:
+            case Folders():
+                files.make_folders(work.paths)
+                return f"{len(work.paths)} folders below {self._home.root}"
+            case ConfigMap():
+                files.write_config_map(self._home.config_maps / work.config_map, work.data)
+                return f"{work.config_map}, {len(work.data)} keys"
+            case TrackingDatabase():
+                return self._migrate(work)
+            case ModelServers():
+                return self._restore()
+            case StopModelServers():
+                return removal.undeploy_all(self._home, self._open_serving)
+            case StopRuns():
+                return removal.stop_runs(self._home, self._open_engine)
+            case StopDashboards():
+                return f"{dashboard.stop_dashboards(self._home.dashboards)} ended"
+            case RemoveFiles():
+                return removal.remove_files(work, self._home)
+            case _:
+                assert_never(work)
+
+    def prove_gone(self, before: Facts, *, keep_data: bool) -> Proof:
+        """See `Cloud.prove_gone`."""
+        kept = self.list_removals(keep_data=keep_data)[-1].work
+        return removal.prove_gone(self._home, before.listeners, kept.keep if isinstance(kept, RemoveFiles) else ())
+
+    def inspect(self) -> tuple[Layer, ...]:
+        """See `Cloud.inspect`."""
+        if not self._is_deployed:
+            return ()
+        return health.inspect(
+            self._home, folders=stages.list_folders(self._home), engine=self._open_engine, serving=self._open_serving
+        )
+
+    def list_checks(self) -> tuple[Check, ...]:
+        """See `Cloud.list_checks`."""
+        return check.list_checks(self._config.embedded, self._home)
+
+    def require_deployed(self) -> None:
+        """See `Cloud.require_deployed`."""
+        if not self._is_deployed:
+            raise NotReadyError(f"{self._config.target} is not deployed", hint="mlops deploy")
+
+    def forward(self, service: str, *, port: int | None, emit: Emit, opened: Opened) -> None:
+        """See `Cloud.forward`."""
+        if service in _ELSEWHERE:
+            raise NotReadyError(f"{service} is not part of the embedded platform", hint="mlops port-forward mlflow")
+        if service != "mlflow":
+            known = ", ".join(("mlflow", *_ELSEWHERE))
+            raise UsageError(f"there is no dashboard {service}", hint=f"known are {known}")
+        self.require_deployed()
+        dashboard.serve_mlflow(
+            self._home,
+            host=self._config.embedded.host,
+            port=port or self._config.embedded.mlflow_port,
+            emit=emit,
+            opened=opened,
+        )
+
+    def engine(self) -> Engine:
+        """See `Cloud.engine`."""
+        self.require_deployed()
+        return self._open_engine()
+
+    def serving(self) -> Serving:
+        """See `Cloud.serving`."""
+        self.require_deployed()
+        return self._open_serving()
+
+    @property
+    def _is_deployed(self) -> bool:
+        return (self._home.config_maps / stages.PLATFORM_CONFIG).is_dir()
+
+    @cached_property
+    def _wish(self) -> stages.Wish:
+        from platform_cli.workflow.step_code import step_code_files, step_code_name
+
+        source = self._layout.training_workflow.parent / "src"
+        return stages.Wish(
+            target=self._config.target,
+            home=self._home,
+            step_code=step_code_name(source),
+            steps={name: content.decode("utf-8") for name, content in step_code_files(source).items()},
+            mlflow=_mlflow_version(),
+        )
+
+    def _open_engine(self) -> LocalEngine:
+        from platform_cli.workflow.local_engine import LocalEngine
+
+        return LocalEngine(self._home, environment=os.environ, workers=self._config.embedded.workers)
+
+    def _open_serving(self) -> LocalServing:
+        from platform_cli.serving.local_serving import LocalServing
+
+        return LocalServing(self._home, environment=os.environ, assets=self._layout.assets)
+
+    def _migrate(self, work: TrackingDatabase) -> str:
+        if not work.version:
+            raise PreflightError("MLflow is not installed", hint="pip install 'mlops[ml]'")
+        from platform_cli.tools.mlflow_database import initialise
+
+        revision = initialise(stages.tracking_uri(self._home), work.artifacts)
+        return f"MLflow {work.version}, schema {revision}"
+
+    def _restore(self) -> str:
+        return f"{len(self._open_serving().restore())} running"
+
+
+def _mlflow_version() -> str:
+    """The installed MLflow's version, without importing it; empty when there is none."""
+    try:
+        return version("mlflow")
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,82 @@
+"""Taking a target away, and looking for anything that is left."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from platform_cli.clouds.embedded import files
+from platform_cli.clouds.embedded.observation import list_live_runs, list_models
+from platform_cli.clouds.embedded.strays import describe_stray, find_strays, stop_strays
+from platform_cli.clouds.interface import Proof
+from platform_cli.errors import StateError
+from platform_cli.journal import list_files
+from platform_cli.layout import TargetHome
+from platform_cli.stage import RemoveFiles
+
+if TYPE_CHECKING:
+    from platform_cli.serving.interface import Serving
+    from platform_cli.workflow.interface import Engine
+
+
+_CONNECT_S = 1.0
+
+
+def undeploy_all(home: TargetHome, serving: Callable[[], Serving]) -> str:
+    """End every model server."""
+    models = list_models(home, serving)
+    for model in models:
+        serving().undeploy(model.name)
+    return f"{len(models)} ended"
+
+
+def stop_runs(home: TargetHome, engine: Callable[[], Engine]) -> str:
+    """End every run in order, then whatever process still uses the target."""
+    runs = list_live_runs(home, engine)
+    for run in runs:
+        # A run may end between our look and our word.
+        with contextlib.suppress(StateError):
+            engine().stop(run)
+    return f"{len(runs)} stopped"
+
+
+def remove_files(work: RemoveFiles, home: TargetHome) -> str:
+    """Remove the files; the journal goes last, by the command that writes it."""
+    strays = stop_strays(home.root)
+    count = files.remove_tree(work.root, keep=(*work.keep, *list_files(home.journal)))
+    ended = f", {strays} stray processes ended" if strays else ""
+    return f"{count} entries below {work.root}{ended}"
+
+
+def prove_gone(home: TargetHome, listeners: Collection[str], keep: Collection[Path]) -> Proof:
+    """Look for processes, listeners and files of the target.
+
+    Args:
+        home: the target's folder.
+        listeners: addresses (URLs) where servers of the target listened before.
+        keep: paths that are to stay.
+    """
+    processes = [describe_stray(stray) for stray in find_strays(home.root)]
+    listening = [f"{url} still answers" for url in listeners if _answers(url)]
+    left = [str(path) for path in files.list_entries(home.root) if path not in keep]
+    if not keep and home.root.exists():
+        left.append(str(home.root))
+    checked = (
+        f"no process uses {home.root}",
+        f"nothing answers at {', '.join(listeners)}" if listeners else "no port was in use",
+        f"no file below {home.root}" + (" but what was kept" if keep else ""),
+    )
+    return Proof(checked, (*processes, *listening, *left), tuple(str(path) for path in keep if path.exists()))
+
+
+def _answers(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=_CONNECT_S):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,92 @@
+"""What a cloud must be able to do. A new cloud is a module with such a class and a line in `registry.CLOUDS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from platform_cli.doctor import Check
+    from platform_cli.events import Emit
+    from platform_cli.serving.interface import Serving
+    from platform_cli.stage import Facts, Stage
+    from platform_cli.status import Layer
+    from platform_cli.workflow.interface import Engine
+
+
+Opened = Callable[[str], None]
+"""Told the address of a dashboard once it answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was looked for after a destroy.
+
+    Attributes:
+        checked: what was looked for and not found, one line each.
+        leftovers: what is still there, one line each; empty means clean.
+        kept: what was kept on purpose, and where.
+    """
+
+    checked: tuple[str, ...]
+    leftovers: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+class Cloud(Protocol):
+    """One target on one cloud. Nothing is read or changed before a method is called."""
+
+    def observe(self) -> Facts:
+        """Look at what is there. Changes nothing."""
+
+    def list_stages(self) -> tuple[Stage, ...]:
+        """Everything that should hold once deployed, in order. Pure."""
+
+    def list_removals(self, *, keep_data: bool) -> tuple[Stage, ...]:
+        """Everything that must be undone, in order. Pure."""
+
+    def run_stage(self, stage: Stage, emit: Emit) -> str:
+        """Do the work of one stage; safe to repeat. Returns one line about it.
+
+        Raises:
+            MlopsError: the work failed; what was done stays, and the next run goes on from there.
+        """
+
+    def prove_gone(self, before: Facts, *, keep_data: bool) -> Proof:
+        """Look for anything that is left after the removals; `before` is what was there before them."""
+
+    def inspect(self) -> tuple[Layer, ...]:
+        """Tell how each layer is; empty when nothing is deployed."""
+
+    def list_checks(self) -> tuple[Check, ...]:
+        """What must be true of this machine and account before a deploy."""
+
+    def require_deployed(self) -> None:
+        """Refuse to go on without a platform.
+
+        Raises:
+            NotReadyError: the target is not deployed.
+        """
+
+    def forward(self, service: str, *, port: int | None, emit: Emit, opened: Opened) -> None:
+        """Serve one dashboard on this machine until Ctrl-C; `opened` is called with its address once it answers.
+
+        Raises:
+            UsageError: there is no such dashboard.
+            NotReadyError: the platform is not up, or has no such part.
+        """
+
+    def engine(self) -> Engine:
+        """What runs workflows on this target.
+
+        Raises:
+            NotReadyError: the target is not deployed.
+        """
+
+    def serving(self) -> Serving:
+        """What serves models on this target.
+
+        Raises:
+            NotReadyError: the target is not deployed.
+        """

@@ -1,0 +1,37 @@
+"""Every cloud that this version can run on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from platform_cli.errors import UsageError
+from platform_cli.target import CloudName
+
+if TYPE_CHECKING:
+    from platform_cli.clouds.interface import Cloud
+    from platform_cli.config import Config
+    from platform_cli.layout import Layout
+
+
+def _open_embedded(config: Config, layout: Layout) -> Cloud:
+    from platform_cli.clouds.embedded import EmbeddedCloud
+
+    return EmbeddedCloud(config, layout)
+
+
+# A cloud is imported when it is opened, so that no command pays for another cloud's libraries.
+CLOUDS: dict[CloudName, Callable[[Config, Layout], Cloud]] = {CloudName.EMBEDDED: _open_embedded}
+
+
+def open_cloud(config: Config, layout: Layout) -> Cloud:
+    """The cloud that the configuration names.
+
+    Raises:
+        UsageError: this version cannot run on it.
+    """
+    try:
+        return CLOUDS[config.cloud](config, layout)
+    except KeyError as error:
+        known = ", ".join(CLOUDS)
+        raise UsageError(f"this version cannot run on {config.cloud}", hint=f"--cloud {known}") from error

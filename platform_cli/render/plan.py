@@ -1,0 +1,54 @@
+"""Plans, status, checks and proofs as lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from platform_cli.render.line import Line, count_of, format_table
+
+if TYPE_CHECKING:
+    from platform_cli.clouds.interface import Proof
+    from platform_cli.doctor import Result
+    from platform_cli.plan import Plan
+    from platform_cli.status import Layer
+
+_HEALTH_MARKS = {"ok": "✓", "unknown": "?", "degraded": "!", "down": "✗"}
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """The stages in order, each with its risk and reason."""
+    rows = [(planned.risk.value, planned.stage.name, planned.reason) for planned in plan.stages]
+    total = f"{count_of(len(plan.stages), 'stage')}, {count_of(len(plan.changes), 'change')}"
+    return [
+        f"{plan.operation} {plan.target}: {total}",
+        *(f"  {line}" for line in format_table(("risk", "stage", "why"), rows)),
+    ]
+
+
+def status_lines(target: str, layers: Sequence[Layer]) -> list[str]:
+    """One line for each layer."""
+    if not layers:
+        return [f"{target} is not deployed", "next: mlops deploy"]
+    return [Line(layer.reason, _HEALTH_MARKS[layer.health], layer.name).text for layer in layers]
+
+
+def doctor_lines(results: Sequence[Result]) -> list[str]:
+    """One line for each check, and for each that is not fine what to do."""
+    return [line for result in results for line in _result_lines(result)]
+
+
+def proof_lines(proof: Proof) -> list[str]:
+    """What was looked for, what is left, what was kept."""
+    return [
+        *(f"  proof: {line}" for line in proof.checked if not proof.leftovers),
+        *(f"  left: {line}" for line in proof.leftovers),
+        *(f"  kept: {line}" for line in proof.kept),
+    ]
+
+
+def _result_lines(result: Result) -> list[str]:
+    finding = result.finding
+    mark = "✓" if finding.ok else "!" if finding.advises else "✗"
+    line = Line(finding.found, mark, result.name).text
+    return [line] if finding.ok or not finding.fix else [line, f"    fix: {finding.fix}"]
