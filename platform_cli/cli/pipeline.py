@@ -89,7 +89,6 @@ def submit(
 ) -> None:
     """Run a workflow: a file, a template by name, or the training pipeline."""
     with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context:
-        context.cloud.require_deployed()
         engine = context.cloud.engine()
         if resume is not None:
             _refuse_both(workflow=workflow, parameter=parameter, name=name)
@@ -250,7 +249,7 @@ def delete(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Remove a run that has ended, with its logs and artifacts."""
-    from platform_cli.cli.option import confirm
+    from platform_cli.cli.question import confirm
 
     with load_context(cloud=cloud, env=env, config=config, output=output) as context:
         engine = context.cloud.engine()
