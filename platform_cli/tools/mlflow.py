@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["ModelRef", "ModelVersion", "RegisteredModel", "Registry", "initialise", "read_revision", "server_command"]
 
 CHAMPION = "champion"
+_LOGGED_MODEL = "models:/"
 _REFERENCE = re.compile(r"(?P<name>[^@/:]+)(?:@(?P<alias>[^@/]+)|/(?P<version>[0-9]+))?")
 
 
@@ -144,8 +145,8 @@ class Registry:
             ToolError: the files are gone, or are no MLflow model.
         """
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with self._connect(), tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
-            downloaded = Path(_download(version, self._uri, scratch))
+        with self._connect() as client, tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
+            downloaded = Path(_download(client, version, self._uri, scratch))
             if not (downloaded / "MLmodel").is_file():
                 raise ToolError(f"{_label(version)} holds no MLflow model", hint=f"its source is {version.source}")
             shutil.rmtree(folder, ignore_errors=True)
@@ -195,14 +196,17 @@ def _read_version(version: Any, aliases: Mapping[str, str]) -> ModelVersion:
     )
 
 
-def _download(version: ModelVersion, uri: str, scratch: str) -> str:
+def _download(client: MlflowClient, version: ModelVersion, uri: str, scratch: str) -> str:
     from mlflow.artifacts import download_artifacts
 
-    source = f"models:/{version.name}/{version.version}"
+    # Not `models:/name/version`: MLflow resolves that against its process-wide registry, not against `uri`.
+    location = client.get_model_version_download_uri(version.name, version.version)
+    if location.startswith(_LOGGED_MODEL):
+        location = client.get_logged_model(location.removeprefix(_LOGGED_MODEL)).artifact_location
     try:
-        return str(download_artifacts(artifact_uri=source, dst_path=scratch, tracking_uri=uri, registry_uri=uri))
+        return str(download_artifacts(artifact_uri=location, dst_path=scratch, tracking_uri=uri, registry_uri=uri))
     except OSError as error:
-        raise ToolError(f"cannot copy {_label(version)} from {version.source}: {error}") from error
+        raise ToolError(f"cannot copy {_label(version)} from {location}: {error}") from error
 
 
 def _label(version: ModelVersion) -> str:

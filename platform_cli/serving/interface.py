@@ -1,0 +1,86 @@
+"""What serving models means, wherever it happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from platform_cli.tools.mlflow import ModelRef
+
+
+class ServingState(StrEnum):
+    """How a deployed model is right now."""
+
+    READY = "ready"
+    STARTING = "starting"
+    CRASHED = "crashed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One deployed model.
+
+    Attributes:
+        version: the registered version that answers (or last answered, or should).
+        reason: why it is in this state; empty when ready.
+        url: the model's address in the Open Inference Protocol, such as `http://127.0.0.1:8500/v2/models/iris`.
+        pids: processes behind it; empty when stopped.
+        started: when the answering server started, Unix seconds; None when none runs.
+        restarts: how often it came back by itself since it was deployed.
+        log: what the server wrote.
+        outcome: what the call that returned this did: created, changed or unchanged; empty for a mere look.
+    """
+
+    name: str
+    version: str
+    state: ServingState
+    reason: str
+    url: str
+    host: str
+    port: int
+    pids: tuple[int, ...]
+    started: float | None
+    restarts: int
+    log: Path
+    outcome: str = ""
+
+
+class Serving(Protocol):
+    """Deploys registered models and tells how they are."""
+
+    def deploy(self, ref: ModelRef, *, port: int | None = None, deadline_s: float = 120.0) -> Endpoint:
+        """Serve a version of a model and wait until it answers its own example; safe to repeat.
+
+        A version that runs already goes on answering until the new one is ready, and stays when that fails.
+
+        Raises:
+            NotFoundError: no such model, alias or version.
+            ToolError: the server does not come up; `details` has its last log lines.
+            DeadlineError: it is not ready in time.
+            StateError: another command changes the same model.
+            PreflightError: the port that was asked for is taken.
+        """
+
+    def list(self) -> tuple[Endpoint, ...]:
+        """All deployed models, by name."""
+
+    def get(self, name: str) -> Endpoint:
+        """One deployed model.
+
+        Raises:
+            NotFoundError: it is not deployed.
+        """
+
+    def undeploy(self, name: str) -> None:
+        """Stop serving a model and remove what was put there for it.
+
+        Raises:
+            NotFoundError: it is not deployed.
+        """
+
+    def restore(self) -> tuple[Endpoint, ...]:
+        """Start again what should run and does not; returns every deployed model, with the outcome of each."""
