@@ -176,4 +176,5 @@ def _found(value: Any) -> str:
 
 
 def _lower(text: str) -> str:
+    text = text.replace("Input should be", "must be")
     return text[:1].lower() + text[1:]

@@ -149,6 +149,7 @@ class Command:
     Attributes:
         argv: the program and its arguments; never a secret.
         env: its whole environment.
+        title: what people call it; the program's name when empty.
         secrets: values that must not appear in its log or in events.
         timeout_s: how long it may take; None for as long as it likes.
     """
@@ -156,13 +157,14 @@ class Command:
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str]
+    title: str = ""
     secrets: tuple[str, ...] = ()
     timeout_s: float | None = None
 
     @property
     def name(self) -> str:
         """What people call the program."""
-        return Path(self.argv[0]).name
+        return self.title or Path(self.argv[0]).name
 
 
 class Runner(Protocol):

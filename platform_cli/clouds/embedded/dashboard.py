@@ -16,7 +16,7 @@ from pathlib import Path
 from platform_cli.clouds.embedded.stages import tracking_uri
 from platform_cli.clouds.interface import Opened
 from platform_cli.doctor import is_port_free
-from platform_cli.errors import PreflightError
+from platform_cli.errors import InterruptedByUser, PreflightError
 from platform_cli.events import Emit, Notice
 from platform_cli.layout import TargetHome
 from platform_cli.process import Command, ProcessId, ProcessRunner, Runner, current, scrub_environment, stop_tree
@@ -71,7 +71,7 @@ def serve_mlflow(home: TargetHome, *, host: str, port: int, emit: Emit, opened: 
     """Serve MLflow's UI until Ctrl-C. Errors are those of `serve`."""
     port = choose_port(host, port, emit)
     argv = tuple(server_command(tracking_uri(home), home.tracking_artifacts, host=host, port=port))
-    command = Command(argv=argv, cwd=home.root, env={**scrub_environment(os.environ), **QUIET})
+    command = Command(argv=argv, cwd=home.root, title="mlflow", env={**scrub_environment(os.environ), **QUIET})
     name = f"[{host}]" if ":" in host else host
     log = home.logs / "mlflow-ui.log"
     serve(
@@ -92,12 +92,12 @@ def serve(
     """Run the dashboard's server until Ctrl-C; `opened` is called from a thread once `url` answers.
 
     Raises:
-        InterruptedByUser: Ctrl-C; the server has ended.
         ToolError: the server ended by itself; the message names its log.
     """
     ended = threading.Event()
     watch = threading.Thread(target=_wait_for_answer, args=(url, ended, opened), daemon=True)
-    with _recorded(folder, service, url):
+    # Ctrl-C is how a dashboard is closed: nothing went wrong.
+    with _recorded(folder, service, url), contextlib.suppress(InterruptedByUser):
         watch.start()
         try:
             runner.run(command, emit=emit, log=log)
