@@ -72,6 +72,7 @@ resource "aws_eks_node_group" "this" {
   node_group_name = each.key
   node_role_arn   = aws_iam_role.node.arn
   subnet_ids      = var.subnet_ids
+  version         = var.kubernetes_version
   ami_type        = each.value.gpu == "" ? "AL2023_x86_64_STANDARD" : "AL2023_x86_64_NVIDIA"
   capacity_type   = each.value.spot ? "SPOT" : "ON_DEMAND"
   instance_types  = each.value.instance_types

@@ -4,6 +4,12 @@ variable "cluster_name" {
   nullable    = false
 }
 
+variable "kubernetes_version" {
+  description = "Kubernetes version of the nodes: the cluster's, so that they follow when it is upgraded."
+  type        = string
+  nullable    = false
+}
+
 variable "name_prefix" {
   description = "First part of the names of launch templates and instances."
   type        = string

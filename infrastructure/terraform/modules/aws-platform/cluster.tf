@@ -26,12 +26,13 @@ module "node_addons" {
 module "node_pools" {
   source = "../aws-node-pools"
 
-  cluster_name = module.cluster.name
-  name_prefix  = module.labels.names["cluster"]
-  pools        = local.managed_pools
-  role_name    = module.labels.names["nodes"]
-  subnet_ids   = values(module.network.private_subnet_ids)
-  tags         = module.labels.tags
+  cluster_name       = module.cluster.name
+  kubernetes_version = module.cluster.kubernetes_version
+  name_prefix        = module.labels.names["cluster"]
+  pools              = local.managed_pools
+  role_name          = module.labels.names["nodes"]
+  subnet_ids         = values(module.network.private_subnet_ids)
+  tags               = module.labels.tags
 
   depends_on = [module.node_addons]
 }

@@ -16,9 +16,11 @@ mock_provider "aws" {
 variables {
   cluster_name = "mlops-core-dev"
   name_prefix  = "mlops-core-dev"
-  role_name    = "mlops-core-dev-nodes"
-  subnet_ids   = ["subnet-a", "subnet-b"]
-  tags         = { deployment-id = "blue" }
+
+  kubernetes_version = "1.35"
+  role_name          = "mlops-core-dev-nodes"
+  subnet_ids         = ["subnet-a", "subnet-b"]
+  tags               = { deployment-id = "blue" }
   pools = {
     general = {
       instance_types = ["m7i.large"], min = 2, desired = 2, max = 4, disk_gb = 50, spot = false, gpu = ""
