@@ -12,6 +12,7 @@ from mlflow.pyfunc import PyFuncModel
 
 from model_package import load_model
 from scores import MAIN_SCORE, SHOWN, score
+from sources import public_name
 from step import GateMissedError, UnreachableError
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -81,7 +82,7 @@ def find_champion(client: MlflowClient, name: str) -> str | None:
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
-        raise UnreachableError(f"MLflow: {str(error).splitlines()[0]}") from error
+        raise UnreachableError(public_name(f"MLflow: {str(error).splitlines()[0]}")) from error
 
 
 def decide(reached: float, champion: Champion | None) -> Decision:

@@ -15,12 +15,15 @@ def leakage_score(column: pd.Series, kind: str, target: pd.Series, task: str) ->
     """How well a column alone tells the target, from 0 to 1.
 
     Classification: the share of rows whose class is the most frequent one among the rows with the same value (numbers:
-    the same of 20 bins). Regression: the larger of |Pearson| and |Spearman| for numbers, and for other columns the
-    share of the target's variance that the values explain. A column with mostly unique values tells nothing (0).
+    the same of 20 bins); 1 when each class has a range of numbers to itself. Regression: the larger of |Pearson| and
+    |Spearman| for numbers, and for other columns the share of the target's variance that the values explain. A column
+    with mostly unique values tells nothing (0).
     """
     known = column.notna() & target.notna()
     column, target = column[known], target[known]
     if task == CLASSIFICATION:
+        if kind == NUMERIC and _separates(numeric_values(column), target):
+            return 1.0
         return _majority_share(_groups(column, kind), target)
     if kind == NUMERIC:
         return _correlation(numeric_values(column), numeric_values(target))
@@ -37,6 +40,15 @@ def _groups(column: pd.Series, kind: str) -> np.ndarray:
         codes, _ = pd.factorize(column)
     sizes = np.bincount(codes) if len(codes) else np.array([0])
     return np.where(sizes[codes] > 1, codes, -1) if len(codes) else codes
+
+
+def _separates(values: np.ndarray, target: pd.Series) -> bool:
+    """Whether the classes lie one after the other along these numbers."""
+    order = np.argsort(values, kind="stable")
+    codes, classes = pd.factorize(target.to_numpy()[order])
+    changes = np.flatnonzero(np.diff(codes))
+    apart = np.all(values[order][changes] < values[order][changes + 1])
+    return len(classes) > 1 and len(changes) == len(classes) - 1 and bool(apart)
 
 
 def _majority_share(groups: np.ndarray, target: pd.Series) -> float:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from step import DataRefusedError, ParameterError, UnreachableError, did_you_mean
 
 _HTTP = ("http", "https")
+_URL = re.compile(r"(\w+://)(?:[^/@\s]*@)?([^\s?'\"]*)(?:\?[^\s'\"]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,9 @@ class SourceFile:
     sha256: str
 
 
-def public_name(source: str) -> str:
-    """A source without what may be secret: the query (signatures) and the user part of a URL."""
-    if "://" not in source:
-        return source
-    parts = urlsplit(source)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+def public_name(text: str) -> str:
+    """A source, or any text, without what may be secret in URLs: the user part and the query (signatures)."""
+    return _URL.sub(r"\1\2", text)
 
 
 def read_source(source: str, *, max_bytes: int) -> tuple[SourceFile, ...]:
@@ -163,4 +161,4 @@ def _remote_failure(name: str, error: BaseException) -> DataRefusedError | Unrea
     status = getattr(error, "status", None)
     if isinstance(status, int) and 400 <= status < 500:  # noqa: PLR2004 - HTTP: the client's fault
         return DataRefusedError(f"{name}: the server refused with status {status}")
-    return UnreachableError(f"{name}: cannot be reached: {type(error).__name__}: {error}")
+    return UnreachableError(f"{name}: cannot be reached: {type(error).__name__}: {public_name(str(error))}")

@@ -39,8 +39,8 @@ def explained() -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        place = public_name(os.environ.get("MLFLOW_TRACKING_URI", ""))
-        raise UnreachableError(f"MLflow at {place}: {str(error).splitlines()[0]}") from error
+        place = os.environ.get("MLFLOW_TRACKING_URI", "")
+        raise UnreachableError(public_name(f"MLflow at {place}: {str(error).splitlines()[0]}")) from error
 
 
 def connect() -> MlflowClient:
@@ -104,7 +104,7 @@ def find_run(client: MlflowClient, run_id: str) -> Run | None:
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
-        raise UnreachableError(f"MLflow: {str(error).splitlines()[0]}") from error
+        raise UnreachableError(public_name(f"MLflow: {str(error).splitlines()[0]}")) from error
     return run if run.info.lifecycle_stage == "active" else None
 
 

@@ -1,0 +1,11 @@
+"""What all tests share: where the flat step modules are, and the fixtures of each room."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "pipelines" / "training" / "src"))
+
+pytest_plugins = ["pipeline_fixtures"]
