@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from platform_cli.workflow.expression_builtin import from_json, repeat, to_float, to_int, unique
+from platform_cli.workflow.expression_time import format_time
 from platform_cli.workflow.expression_value import ExpressionError, contains, equal, kind_of, pattern, value_text
 from platform_cli.workflow.json_text import json_text
 
@@ -204,6 +205,7 @@ SPRIG: dict[str, Callable[..., Any]] = {
     "merge": _merge,
     "dig": _dig,
     "now": lambda: datetime.now(UTC),
+    "date": format_time,
     "unixEpoch": lambda moment: str(int(moment.timestamp())),
     "uuidv4": lambda: str(uuid.uuid4()),
     "randAlpha": _random(_LETTERS),

@@ -13,6 +13,7 @@ from platform_cli.workflow.model_value import Parameter
 
 _FREE = frozenset({True, False})
 _NOT_RUN = ("Skipped", "Omitted")
+_EMPTY_LIST = "its list may be empty"
 _HINT = "give the output `valueFrom.default`, or the input a `default`, or write {{=… ?? 'fallback'}}"
 
 
@@ -41,7 +42,7 @@ class Absence:
         if result == "Skipped":
             sequence = producer.step.with_sequence
             is_counted = sequence is not None and "{{" in f"{sequence.count}"
-            return bool(producer.step.when) or bool(producer.step.with_param) or is_counted
+            return bool(_condition(producer)) or bool(producer.step.with_param) or is_counted
         return isinstance(producer.step, Task) and bool(self.graph.needed(producer.step.name))
 
     def _runs(self, name: str, producer: str, result: str) -> bool:
@@ -85,7 +86,8 @@ def check_absence(reference: Reference, setting: Setting, absence: Absence) -> P
     if not cause:
         return None
     hint = "make the input artifact `optional: true`" if parts[3] == "artifacts" else _HINT
-    return Problem(f"{'.'.join(parts[:2])} may not run ({cause}): the value is then absent and this node fails", hint)
+    message = f"{'.'.join(parts[:2])} may not run ({cause}): the value is then absent and this node fails"
+    return Problem(message, hint, "warning" if cause == _EMPTY_LIST else "error")
 
 
 def _is_rescued(reference: Reference, output: list[str], setting: Setting, producer: Call) -> bool:
@@ -146,6 +148,10 @@ def _all_succeeded(_task: str, result: str) -> bool:
 def _cause(producer: Call, result: str) -> str:
     if result == "Omitted":
         return "its own dependencies may fail"
-    if producer.step.when:
-        return f"when: {producer.step.when}"
-    return "its list may be empty"
+    condition = _condition(producer)
+    return f"when: {condition}" if condition else _EMPTY_LIST
+
+
+def _condition(call: Call) -> str:
+    """The `when` that decides about the whole call; one on the items of a loop does not."""
+    return "" if call.is_loop and "{{item" in call.step.when else call.step.when

@@ -34,6 +34,10 @@ class Graph:
         """Whether the call `name` is over before `of` starts."""
         return bool(self.ancestors.get(of, 0) & self.bits.get(name, 0))
 
+    def knows_order(self, name: str) -> bool:
+        """Whether what `name` waits for could be read."""
+        return not self.has_cycle and (self.place.template.dag is None or name in self.depends)
+
     def needed(self, name: str) -> tuple[str, ...]:
         """The calls of this graph that `name` names in its condition."""
         depends = self.depends.get(name)

@@ -135,7 +135,8 @@ def _lint_artifact_paths(place: Place, artifacts: Sequence[Artifact], pointer: P
             document.error((*here, "path"), "only container and script templates have files", "remove `path:`")
         elif is_pod and artifact.path in first:
             message = f"the artifact {first[artifact.path]!r} has the same path"
-            document.error((*here, "path"), message, "give each a path of its own")
+            report = document.error if "inputs" in pointer else document.warning
+            report((*here, "path"), message, "give each a path of its own")
         elif is_pod and ".." in artifact.path.split("/"):
             document.error((*here, "path"), "a path cannot go up with `..`", "write it without")
         first.setdefault(artifact.path, artifact.name)
@@ -152,7 +153,7 @@ def _lint_container(place: Place, container: Container, pointer: Pointer, *, loc
         if variable.value and variable.value_from is not None:
             document.error((*pointer, "env", index), f"{variable.name} has both `value` and `valueFrom`", "keep one")
     if isinstance(place.template.script, Container) and not place.template.script.source.strip():
-        document.error(pointer, "the script has no source", "add `source: |`")
+        document.warning(pointer, "the script has no source", "add `source: |`")
     _lint_mounts(place, container, pointer)
     _lint_injection(place, container, pointer)
 

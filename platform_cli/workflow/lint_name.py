@@ -35,7 +35,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where a reference stands: its document, and as far as there is one its template, graph and call."""
+    """Where a reference stands: its document, and as far as there is one its template, graph and call.
+
+    `is_pod_wide`: each pod replaces it with the names of its own template.
+    """
 
     catalog: Catalog
     document: Document
@@ -44,6 +47,7 @@ class Setting:
     call: Call | None = None
     is_handler: bool = False
     in_hook: bool = False
+    is_pod_wide: bool = False
 
 
 def check_name(reference: Reference, setting: Setting) -> Problem | None:
@@ -52,6 +56,8 @@ def check_name(reference: Reference, setting: Setting) -> Problem | None:
     root, _, rest = name.partition(".")
     if root not in ROOTS:
         return _unknown_root(reference, root)
+    if setting.is_pod_wide and root != "workflow":
+        return None
     check = _CHECKS[root]
     problem = check(rest.split(".") if rest else [], reference, setting)
     if problem is None or not reference.is_expression:
@@ -199,7 +205,7 @@ def _check_call_name(parts: list[str], reference: Reference, setting: Setting, g
         return Problem(f"there is no {word} {parts[0]!r}", did_you_mean(parts[0], graph.calls))
     user = setting.call.step.name if setting.call is not None else None
     is_own = parts[0] == user and setting.in_hook
-    if user is not None and not is_own and not graph.is_ancestor(parts[0], user):
+    if user is not None and not is_own and graph.knows_order(user) and not graph.is_ancestor(parts[0], user):
         if word == "step":
             return Problem(f"the step {parts[0]!r} is not above this one", "move it to an earlier group")
         return Problem(f"{user!r} does not wait for {parts[0]!r}", f"add {parts[0]} to its dependencies")

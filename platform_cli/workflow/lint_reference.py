@@ -78,9 +78,9 @@ class ReferenceLint:
         pointer = self.document.pointer
         raw = self.document.raw(pointer)
         for key, value in raw.items():
-            if key in ("templates", "templateDefaults"):
+            if key in ("templates", "templateDefaults", "metrics"):
                 continue
-            setting = Setting(self.catalog, self.document, is_handler=key == "hooks")
+            setting = Setting(self.catalog, self.document, is_handler=key == "hooks", is_pod_wide=key == "volumes")
             for text in texts(value, (*pointer, key)):
                 self._lint_text(text, setting)
 

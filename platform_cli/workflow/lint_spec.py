@@ -113,9 +113,8 @@ def _lint_entry_inputs(catalog: Catalog, document: Document, entry: Place) -> No
         if parameter.name not in given and not has_value(parameter):
             here = (*entry.pointer, "inputs", "parameters", index)
             message = f"{entry.template.name!r} is the entrypoint and needs {parameter.name!r}, which nobody gives"
-            entry.document.error(
-                here, message, "add it to the workflow's `arguments.parameters`, or give it a `default`"
-            )
+            report = entry.document.warning if document.is_library else entry.document.error
+            report(here, message, "add it to the workflow's `arguments.parameters`, or give it a `default`")
 
 
 def called(catalog: Catalog, place: Place, *, certain: bool = False) -> Iterator[tuple[Place, Call]]:
@@ -185,10 +184,10 @@ def _lint_recursion(catalog: Catalog, entry: Place) -> None:
 
 
 def _lint_unused_templates(catalog: Catalog, document: Document) -> None:
-    if not document.spec.entrypoint or document.spec.workflow_template_ref is not None:
+    entry = document.templates.get(document.spec.entrypoint)
+    if entry is None or document.spec.workflow_template_ref is not None:
         return
-    starts = [place for place in (document.templates.get(document.spec.entrypoint),) if place is not None]
-    used = reachable(catalog, starts + spec_handlers(catalog, document))
+    used = reachable(catalog, [entry, *spec_handlers(catalog, document)])
     others = {
         id(place.template)
         for other in catalog.documents.values()

@@ -90,6 +90,8 @@ class _Check:
         wanted = " or ".join(dict.fromkeys(_word(option) for option in options))
         is_scalar = isinstance(value, (bool, int, float))
         hint = "write it in quotes" if wanted == "text" and is_scalar else ""
+        if hint and isinstance(value, bool):
+            hint += ": YAML reads y, n, yes, no, on and off as true or false"
         if isinstance(value, str) and wanted in ("a whole number", "true or false"):
             hint = "a tag cannot stand here; write the value itself" if "{{" in value else "write it without quotes"
         return self.manifest.finding(pointer, f"must be {wanted}, is {_WORDS[type(value)]}", hint)

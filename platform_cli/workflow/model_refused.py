@@ -30,6 +30,8 @@ REFUSED: dict[tuple[str, str], tuple[str, str]] = {
     ("Template", "pendingTimeout"): (_NEWER, "write activeDeadlineSeconds"),
     ("Template", "when"): ("belongs to the task or step that calls the template", "move it there"),
     ("Template", "nodeName"): ("is not a field of templates", "write nodeSelector"),
+    ("Spec", "podResources"): (_NEWER, _NEWER_HINT),
+    ("Spec", "resourceClaims"): (_NEWER, _NEWER_HINT),
     ("Spec", "podPriority"): ("was removed in Argo 4", "write podPriorityClassName"),
     ("Spec", "executorPlugins"): (f"an executor plugin {_CLUSTER_ONLY}", "remove it"),
     ("Spec", "schedule"): ("belongs to a CronWorkflow", "write a CronWorkflow with `schedules:`"),

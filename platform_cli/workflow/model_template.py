@@ -122,10 +122,18 @@ class RetryStrategy(Part, frozen=True):
     affinity: Extra | None = None
 
 
-class MemoizeCache(Part, frozen=True):
-    """The ConfigMap that holds remembered outputs."""
+class CacheConfigMap(Part, frozen=True):
+    """The ConfigMap that holds remembered outputs; `key` has no effect."""
 
-    config_map: KeySelector
+    name: str = ""
+    key: str = ""
+    optional: bool = False
+
+
+class MemoizeCache(Part, frozen=True):
+    """Where outputs are remembered."""
+
+    config_map: CacheConfigMap
 
 
 class Memoize(Part, frozen=True):
