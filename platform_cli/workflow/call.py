@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from platform_cli.workflow.model_template import Hook, Step, Template
+from platform_cli.workflow.model_template import Hook, Memoize, Step, Template
 from platform_cli.workflow.model_value import Arguments
 from platform_cli.workflow.node import Node, NodeInputs, NodeOutputs, Reuse
 
@@ -84,7 +84,15 @@ class StopLeaf:
     reason: str
 
 
-Command = RunLeaf | Wait | Ask | StopLeaf
+@dataclass(frozen=True, slots=True)
+class Memorize:
+    """Keep the outputs of a memoized template."""
+
+    memoize: Memoize
+    outputs: NodeOutputs
+
+
+Command = RunLeaf | Wait | Ask | StopLeaf | Memorize
 
 
 @dataclass(frozen=True, slots=True)

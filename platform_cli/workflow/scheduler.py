@@ -14,7 +14,18 @@ from datetime import datetime
 
 import msgspec
 
-from platform_cli.workflow.call import Ask, Call, Command, Gate, Invocation, LeafOutcome, RunLeaf, StopLeaf, Wait
+from platform_cli.workflow.call import (
+    Ask,
+    Call,
+    Command,
+    Gate,
+    Invocation,
+    LeafOutcome,
+    Memorize,
+    RunLeaf,
+    StopLeaf,
+    Wait,
+)
 from platform_cli.workflow.condition import ConditionError
 from platform_cli.workflow.depends import DependsError
 from platform_cli.workflow.duration import parse_duration
@@ -234,7 +245,10 @@ class Scheduler:
         except BROKEN as error:
             self.fail(call, str(error))
             return
-        if not self._remembered(invocation) and not self._retried(invocation):
+        if self._remembered(invocation):
+            return
+        invocation = self._remembering(invocation)
+        if not self._retried(invocation):
             self.invoke(invocation)
 
     def _invocation(self, call: Call) -> Invocation:
@@ -261,6 +275,7 @@ class Scheduler:
         node = None if call.is_handler else self._kept.get(call.name)
         if node is None:
             return False
+        self.touch(node)
         for part in self._subtree(node):
             self.nodes[part.id] = part
             self._publish(part)
@@ -278,16 +293,27 @@ class Scheduler:
 
     def _remembered(self, invocation: Invocation) -> bool:
         memoize = invocation.template.memoize
-        if memoize is None or memoize.cache is None:
-            return False
-        outputs = self.world.recall(memoize)
-        if outputs is None:
+        outputs = self.world.recall(memoize) if memoize is not None and memoize.cache is not None else None
+        if outputs is None or memoize is None or memoize.cache is None:
             return False
         node = self.open(invocation.call, "Pod", "Running", invocation.inputs)
         cache = memoize.cache.config_map.name
         node.outputs, node.reuse = outputs, Reuse(True, f"memoized in {cache} as {memoize.key}", memoize.key)
         self.close(invocation.call, node, "Succeeded")
         return True
+
+    def _remembering(self, invocation: Invocation) -> Invocation:
+        """`invocation`, its outputs to be kept when it succeeds."""
+        memoize, call = invocation.template.memoize, invocation.call
+        if memoize is None or memoize.cache is None:
+            return invocation
+
+        def done(node: Node | None) -> None:
+            if node is not None and node.phase == "Succeeded":
+                self.ask(Memorize(memoize, node.outputs or NodeOutputs()))
+            call.done(node)
+
+        return replace(invocation, call=replace(call, done=done))
 
     def _retried(self, invocation: Invocation) -> bool:
         from platform_cli.workflow.retry import RetryFrame

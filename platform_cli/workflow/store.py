@@ -14,8 +14,11 @@ from platform_cli.errors import NotFoundError, StateError
 from platform_cli.process import ProcessId
 from platform_cli.workflow.database import Database
 from platform_cli.workflow.node import Node
+from platform_cli.workflow.reuse import ReuseRow
 
 LATEST = "@latest"
+MemoRow = tuple[str, str, float, bytes]
+"""Cache, key, time and outputs of a memoized template."""
 _COLUMNS = "name, document, status, engine_pid, engine_created"
 
 
@@ -59,9 +62,9 @@ class Run:
 
     def as_workflow(self, nodes: Iterable[Node] | None = None) -> dict[str, Any]:
         """The Workflow object, as a cluster would show it."""
-        status = msgspec.to_builtins(self.status)
+        status = _plain(self.status)
         if nodes is not None:
-            status["nodes"] = {node.id: msgspec.to_builtins(node) for node in nodes}
+            status["nodes"] = {node.id: _plain(node) for node in nodes}
         return {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Workflow",
@@ -78,11 +81,13 @@ class Changes:
     nodes: dict[str, Node] = field(default_factory=dict)
     started: dict[str, ProcessId] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
-    blobs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    blobs: set[str] = field(default_factory=set)
+    reuse: list[ReuseRow] = field(default_factory=list)
+    memos: list[MemoRow] = field(default_factory=list)
     status: RunStatus | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.nodes or self.started or self.ended or self.blobs or self.status)
+        return bool(self.nodes or self.started or self.ended or self.blobs or self.reuse or self.memos or self.status)
 
 
 class RunStore:
@@ -149,8 +154,9 @@ class RunStore:
             connection.executemany("INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?)", started)
             ended = [(name, node) for node in changes.ended]
             connection.executemany("DELETE FROM processes WHERE run = ? AND node = ?", ended)
-            blobs = [(blob, owner) for owner, used in changes.blobs.items() for blob in used]
-            connection.executemany("INSERT OR IGNORE INTO uses VALUES (?, ?)", blobs)
+            connection.executemany("INSERT OR IGNORE INTO uses VALUES (?, ?)", [(blob, name) for blob in changes.blobs])
+            connection.executemany("INSERT OR REPLACE INTO reuse VALUES (?, ?, ?, ?, ?, ?, ?)", changes.reuse)
+            connection.executemany("INSERT OR REPLACE INTO memos VALUES (?, ?, ?, ?)", changes.memos)
             if changes.status is not None:
                 update = (self._encode(changes.status), changes.status.phase, name)
                 connection.execute("UPDATE runs SET status = ?, phase = ? WHERE name = ?", update)
@@ -207,6 +213,12 @@ def _run(row: tuple[object, ...]) -> Run:
     decoded = msgspec.json.decode(_blob(document), type=Document)
     run = Run(str(name), decoded, msgspec.json.decode(_blob(status), type=RunStatus))
     return replace(run, engine=engine)
+
+
+def _plain(value: RunStatus | Node) -> dict[str, Any]:
+    """As JSON has it: lists, not tuples; times as text."""
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))
+    return plain
 
 
 def _blob(value: object) -> bytes:

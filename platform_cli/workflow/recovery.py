@@ -1,0 +1,147 @@
+"""What becomes of runs whose engine was killed or told to stop, and how an ended run is opened again."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from platform_cli.errors import DeadlineError, StateError
+from platform_cli.process import ProcessId
+from platform_cli.workflow.artifact import remove_tree
+from platform_cli.workflow.driver import INTERRUPTED, STOPPED
+from platform_cli.workflow.node import Node, now
+from platform_cli.workflow.store import Changes, Condition, Run, RunStatus, RunStore, with_condition
+
+DIED = "engine died"
+_HANDLERS = (".onExit", ".hooks.")
+_POLL_S = 0.05
+
+
+def reconcile_runs(store: RunStore, folder: Callable[[str], Path]) -> None:
+    """Settle every run whose engine is gone: end what it left running, mark what was not over, allow to resume."""
+    for run in store.unfinished():
+        if run.engine is not None and not run.engine.alive and not _is_driven(folder(run.name)):
+            _end_orphans(store.processes(run.name).values())
+            store.write(run.name, _post_mortem(run, store.nodes(run.name)))
+            store.claim(run.name, None)
+
+
+def stop_run(store: RunStore, run: Run, folder: Callable[[str], Path], *, grace_s: float) -> None:
+    """End a run; one that nobody drives is only marked.
+
+    Raises:
+        StateError: it has ended already.
+        DeadlineError: its engine does not react.
+    """
+    if run.engine is not None and run.engine.alive:
+        os.kill(run.engine.pid, signal.SIGTERM)
+        deadline = time.monotonic() + 2 * grace_s + 10
+        while run.engine.alive and _is_driven(folder(run.name)):
+            if time.monotonic() > deadline:
+                hint = f"kill process {run.engine.pid}; the next command settles the run"
+                raise DeadlineError(f"the engine of run {run.name} does not stop", hint=hint)
+            time.sleep(_POLL_S)
+        return
+    if run.status.phase != "Pending":
+        raise StateError(f"run {run.name} has ended: {run.status.phase}", hint="see it with: mlops pipeline get")
+    status = msgspec.structs.replace(run.status, phase="Failed", message="stopped before it started")
+    store.write(run.name, Changes(status=with_condition(status, Condition(type=INTERRUPTED))))
+
+
+def reopen(store: RunStore, run: Run, folder: Path) -> None:
+    """Make an ended run Pending again, without the nodes that have to be made anew.
+
+    Raises:
+        StateError: it succeeded, so nothing is left to do.
+    """
+    if run.status.phase == "Succeeded":
+        raise StateError(f"run {run.name} succeeded; there is nothing to resume", hint="submit it again instead")
+    nodes = store.nodes(run.name)
+    for node in nodes:
+        if node.type == "Suspend" and node.message in (STOPPED, DIED):
+            # Whoever resumes the run lets it go on.
+            node.phase, node.message, node.finished_at = "Succeeded", "", now()
+    kept = _kept(nodes)
+    gone = [node.id for node in nodes if node.id not in kept]
+    for id_ in gone:
+        remove_tree(folder / id_)
+    store.forget_nodes(run.name, gone)
+    changes = Changes(nodes={node.id: node for node in nodes if node.id in kept and node.type == "Suspend"})
+    changes.status = RunStatus(phase="Pending", started_at=run.status.started_at)
+    store.write(run.name, changes)
+
+
+def _kept(nodes: list[Node]) -> set[str]:
+    """What succeeded, with everything inside it; handlers always run again."""
+    inside: dict[str, list[Node]] = {}
+    for node in nodes:
+        inside.setdefault(node.boundary_id, []).append(node)
+    by_id = {node.id: node for node in nodes}
+    stack = [n for n in nodes if n.phase == "Succeeded" and not any(word in n.name for word in _HANDLERS)]
+    kept: set[str] = set()
+    while stack:
+        node = stack.pop()
+        if node.id not in kept:
+            kept.add(node.id)
+            stack += inside.get(node.id, ())
+            if node.type == "Retry":
+                stack += [by_id[child] for child in node.children if child in by_id]
+    return kept
+
+
+def _post_mortem(run: Run, nodes: Iterable[Node]) -> Changes:
+    changes = Changes()
+    for node in nodes:
+        if not node.fulfilled:
+            node.phase, node.message, node.finished_at = "Error", DIED, now()
+            changes.nodes[node.id] = node
+            changes.ended.add(node.id)
+    if run.status.phase in ("Pending", "Running"):
+        stamp = now().isoformat().replace("+00:00", "Z")
+        status = msgspec.structs.replace(run.status, phase="Error", message=DIED, finished_at=stamp)
+        changes.status = with_condition(status, Condition(type=INTERRUPTED, message=DIED))
+    return changes
+
+
+def _end_orphans(processes: Iterable[ProcessId]) -> None:
+    """Kill what is left of steps. Their first process may be gone while others of its session still run."""
+    wanted = {process.pid: process for process in processes}
+    for pid in psutil.pids() if wanted else ():
+        leader = _session(pid)
+        known = wanted.get(leader)
+        # A live leader that is not ours means that the system has given the number to someone else.
+        if known is not None and (known.alive or not psutil.pid_exists(leader)):
+            _kill(pid)
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return -1
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _is_driven(folder: Path) -> bool:
+    """Whether some process holds the run's lock."""
+    try:
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
