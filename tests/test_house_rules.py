@@ -17,9 +17,9 @@ SOURCES = sorted(
 )
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "handler", "misc"}
-# Who may start processes: the one home of child processes, and the parts of the engine that run steps.
+# Who may start processes or is one: the home of child processes, what runs steps, what keeps model servers alive.
 STARTS_PROCESSES = re.compile(
-    r"platform_cli/(process|workflow/step_\w+|workflow/(?:sandbox|mount)\w*|serving/\w*process\w*)\.py"
+    r"platform_cli/(process|workflow/step_\w+|workflow/(?:sandbox|mount)\w*|serving/(?:\w*process\w*|supervisor))\.py"
 )
 
 

@@ -149,8 +149,14 @@ def test_image_holds_no_secret_and_fetches_nothing_unpinned(path: Path) -> None:
     for word, rest in instructions(path):
         assert word != "ADD", "use COPY"
         assert not (word in {"ENV", "ARG"} and re.search(r"(?i)(password|secret|token|api_?key)\s*=\s*\S", rest))
-        if word == "RUN" and re.search(r"pip3? install", rest):
-            assert "--require-hashes" in rest or "--no-deps" in rest, rest
+        if word == "RUN" and "pip install" in rest:
+            assert "--requirement" in rest, rest
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.name == "requirements.txt"], ids=name_of)
+def test_libraries_of_an_image_are_pinned(path: Path) -> None:
+    lines = [line for line in path.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+    assert [line for line in lines if not re.fullmatch(r"[\w.-]+(\[[\w,]+\])?==[\w.]+", line)] == []
 
 
 # --- the training pipeline ---
