@@ -79,27 +79,6 @@ def spawn_detached(argv: Sequence[str], *, log: Path, env: Mapping[str, str], cw
     return identity or ProcessId(child.pid, 0.0)
 
 
-def spawn_watched(
-    argv: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Path, inherited: Sequence[int]
-) -> subprocess.Popen[bytes]:
-    """Start a program that must not outlive us, its output appended to `log`.
-
-    Its standard input is a pipe that we never write to and that closes when we end, however we end.
-    `inherited` are file descriptors that keep their numbers in the child.
-    """
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            list(argv),
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            env=dict(env),
-            cwd=cwd,
-            pass_fds=tuple(inherited),
-            process_group=0,
-        )
-
-
 def stop_tree(process_id: ProcessId, *, grace_s: float) -> None:
     """End a process and all it started: TERM, then KILL after `grace_s`.
 

@@ -175,7 +175,7 @@ class LocalServing:
             supervisor.send_signal(signal.SIGHUP)
             return condition.supervisor
         _stop(place)
-        argv = [sys.executable, "-m", "platform_cli.serving.supervisor", str(place.folder), str(self._script)]
+        argv = [sys.executable, "-m", "platform_cli.serving.supervisor_process", str(place.folder), str(self._script)]
         return spawn_detached(argv, log=place.supervisor_log, env=self._environment, cwd=place.folder)
 
     def _await(

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from platform_cli.process import ProcessId, spawn_watched
+from platform_cli.process import ProcessId
 from platform_cli.serving.record import Deployment, Place, read_tail
 
 
@@ -55,8 +55,18 @@ def start_server(
     ready, report = os.pipe()
     descriptors = (listener.fileno(), report)
     argv = [sys.executable, str(script), *_arguments(deployment, place, *descriptors)]
-    log = place.server_log
-    child = spawn_watched(argv, log=log, env=environment, cwd=place.folder, inherited=descriptors)
+    with place.server_log.open("ab") as log:
+        # Standard input is a pipe that we never write to: it closes however we end, and so ends the server.
+        child = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=dict(environment),
+            cwd=place.folder,
+            pass_fds=descriptors,
+            process_group=0,
+        )
     os.close(report)
     identity = ProcessId.of(child.pid) or ProcessId(child.pid, 0.0)
     return ServerProcess(deployment, child, identity, ready, time.monotonic())
