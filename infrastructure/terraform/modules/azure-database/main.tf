@@ -1,5 +1,5 @@
 resource "azurerm_postgresql_flexible_server" "this" {
-  # checkov:skip=CKV_AZURE_136: geo-redundant backup is a choice of the environment, on in prod
+  # checkov:skip=CKV_AZURE_136: geo-redundant backup is a size of the profile, on in production
   # checkov:skip=CKV2_AZURE_57: the private endpoint is made in modules/azure-private-endpoints
   name                = var.name
   resource_group_name = var.resource_group_name

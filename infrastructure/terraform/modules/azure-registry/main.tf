@@ -7,10 +7,7 @@ resource "azurerm_container_registry" "this" {
   # checkov:skip=CKV_AZURE_163: scanning is Defender for Containers, a setting of the subscription
   # checkov:skip=CKV_AZURE_164: content trust is deprecated and gone in azurerm 5; sign images with cosign or notation
   # checkov:skip=CKV_AZURE_165: one region; a second one is a deployment of its own
-  # checkov:skip=CKV_AZURE_166: quarantine hides every image until a scanner frees it: the variable turns it on where there is one
-  # checkov:skip=CKV_AZURE_167: retention of untagged manifests needs Premium
   # checkov:skip=CKV_AZURE_233: zone redundancy needs Premium
-  # checkov:skip=CKV_AZURE_237: dedicated data endpoints need Premium
   name                = var.name
   resource_group_name = var.resource_group_name
   location            = var.location

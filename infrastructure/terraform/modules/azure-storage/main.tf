@@ -5,7 +5,6 @@ locals {
 
 resource "azurerm_storage_account" "this" {
   # checkov:skip=CKV_AZURE_33: no queues here; azurerm 5 has no queue logging in this resource
-  # checkov:skip=CKV_AZURE_59: open only to allowed_cidrs, and to nobody where that is empty
   # checkov:skip=CKV_AZURE_206: replication is a size of the profile: LRS in dev, ZRS or GZRS above
   # checkov:skip=CKV2_AZURE_1: Azure's own keys; a customer's key is the tenant's decision
   # checkov:skip=CKV2_AZURE_33: the private endpoint is made in modules/azure-private-endpoints

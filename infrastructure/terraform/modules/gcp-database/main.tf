@@ -6,7 +6,6 @@ resource "google_sql_database_instance" "this" {
   # checkov:skip=CKV_GCP_54: on, in the dynamic block below
   # checkov:skip=CKV_GCP_108: on, in the dynamic block below
   # checkov:skip=CKV2_GCP_13: on, in the dynamic block below
-  # checkov:skip=CKV_GCP_55: log_min_messages keeps PostgreSQL's default, warning
   # checkov:skip=CKV_GCP_109: log_min_error_statement keeps PostgreSQL's default, error
   # checkov:skip=CKV_GCP_110: pgaudit needs an extension in each database; logins and schema changes are logged below
   # checkov:skip=CKV_GCP_111: every statement in the log would put run parameters there

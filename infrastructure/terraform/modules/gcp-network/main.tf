@@ -18,8 +18,6 @@ resource "google_compute_network" "this" {
 }
 
 resource "google_compute_subnetwork" "nodes" {
-  # checkov:skip=CKV_GCP_76: IPv4 only
-  # checkov:skip=CKV_GCP_26: flow logs are a choice of the environment, on by default
   project                  = var.project_id
   region                   = var.region
   name                     = "${var.name}-nodes"

@@ -2,7 +2,6 @@ resource "google_container_cluster" "this" {
   # checkov:skip=CKV_GCP_21: labels are var.tags
   # checkov:skip=CKV_GCP_65: admins may be users as well as groups; groups need a Workspace that not everybody has
   # checkov:skip=CKV_GCP_69: the pool of this resource is removed; every other pool sets GKE_METADATA
-  # checkov:skip=CKV_GCP_24: pod security is the admission of namespaces; PodSecurityPolicy is gone since 1.25
   # checkov:skip=CKV_GCP_12: Dataplane V2 enforces network policies without the add-on
   project             = var.project_id
   name                = var.name

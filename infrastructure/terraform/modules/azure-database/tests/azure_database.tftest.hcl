@@ -12,7 +12,7 @@ variables {
   location                   = "westeurope"
   resource_group_name        = "mlops-core-dev"
   log_analytics_workspace_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/mlops-core-dev/providers/Microsoft.OperationalInsights/workspaces/logs"
-  password                   = "never-kept"
+  password                   = "never-kept" # pragma: allowlist secret
 }
 
 run "the_server_is_private_backed_up_and_locked" {

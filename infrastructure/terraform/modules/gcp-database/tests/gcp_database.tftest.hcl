@@ -9,7 +9,7 @@ variables {
   region     = "europe-west4"
   name       = "mlops-core-dev-mlflow-g1"
   network_id = "projects/mlops-test/global/networks/mlops"
-  password   = "never-kept"
+  password   = "never-kept" # pragma: allowlist secret
 }
 
 run "the_instance_is_private_and_speaks_tls_only" {

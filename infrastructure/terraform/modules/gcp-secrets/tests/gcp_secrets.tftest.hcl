@@ -3,15 +3,15 @@ mock_provider "google" {
     defaults = { id = "projects/mlops-test/secrets/mlops-core-dev-grafana-admin" }
   }
   mock_resource "google_secret_manager_secret_version" {
-    defaults = { name = "projects/123456789012/secrets/mlops-core-dev-grafana-admin/versions/1" }
+    defaults = { name = "projects/123456789012/secrets/mlops-core-dev-grafana-admin/versions/1" } # pragma: allowlist secret
   }
 }
 
 variables {
   project_id = "mlops-test"
   region     = "europe-west4"
-  entries    = { grafana-admin = { name = "mlops-core-dev-grafana-admin", username = "admin" } }
-  readers    = { external-secrets = "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/mlops-test.svc.id.goog/subject/ns/external-secrets/sa/external-secrets" }
+  entries    = { grafana-admin = { name = "mlops-core-dev-grafana-admin", username = "admin" } }                                                                                                # pragma: allowlist secret
+  readers    = { external-secrets = "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/mlops-test.svc.id.goog/subject/ns/external-secrets/sa/external-secrets" } # pragma: allowlist secret
 }
 
 run "the_state_never_holds_a_value" {
