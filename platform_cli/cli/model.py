@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from platform_cli.cli.option import CloudOption, ConfigOption, EnvOption, OutputOption, VerboseOption, load_context
+from platform_cli.errors import UsageError
 from platform_cli.render.screen import Output
 
 if TYPE_CHECKING:
+    from platform_cli.cli.option import Context
+    from platform_cli.serving.client import Prediction
     from platform_cli.serving.interface import Endpoint, Serving
+    from platform_cli.serving.rows import Table
 
 app = typer.Typer(rich_markup_mode=None, help="List, deploy and undeploy registered models.")
+
+
+class RowFormat(StrEnum):
+    """How predicted rows are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
 
 ReferenceArgument = Annotated[str, typer.Argument(metavar="NAME[@ALIAS|/VERSION]", help="iris, iris@champion, iris/3.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the model.")]
@@ -100,3 +116,60 @@ def undeploy(
     with load_context(cloud=cloud, env=env, config=config, output=output) as context:
         context.cloud.serving().undeploy(name)
         context.screen.show({"type": "Undeployed", "model": name}, [f"{name} is no longer served"])
+
+
+@app.command()
+def predict(
+    name: NameArgument,
+    json_rows: Annotated[
+        str | None, typer.Option("--json", help="One row as a JSON object, or a list of rows.")
+    ] = None,
+    csv_rows: Annotated[str | None, typer.Option("--csv", help="Rows as CSV text with a header line.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="A csv, json, jsonl or parquet file of rows.")] = None,
+    row_format: Annotated[RowFormat, typer.Option("--format", help="How rows are written.")] = RowFormat.TABLE,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 60.0,
+    cloud: CloudOption = None,
+    env: EnvOption = None,
+    config: ConfigOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Ask a deployed model; rows come from --json, --csv, --file or standard input."""
+    from platform_cli.serving.client import predict as ask
+
+    with load_context(cloud=cloud, env=env, config=config, output=output) as context:
+        url = context.cloud.serving().get(name).url
+        table = _read_table(json_rows, csv_rows, file)
+        _show(context, table, ask(url, table, timeout_s=timeout), row_format)
+
+
+def _read_table(json_rows: str | None, csv_rows: str | None, file: Path | None) -> Table:
+    """The rows from the one place that was named; standard input when none was."""
+    from platform_cli.serving import rows
+
+    given = [value for value in (json_rows, csv_rows, file) if value is not None]
+    if len(given) > 1:
+        raise UsageError("--json, --csv and --file exclude each other", hint="give one of them, or pipe rows in")
+    if json_rows is not None:
+        return rows.parse_json(json_rows)
+    if csv_rows is not None:
+        return rows.parse_csv(csv_rows)
+    if file is not None:
+        return rows.read_file(file)
+    if sys.stdin.isatty():
+        raise UsageError("there are no rows", hint="give --json, --csv or --file, or pipe rows in")
+    return rows.parse_text(sys.stdin.read())
+
+
+def _show(context: Context, table: Table, prediction: Prediction, row_format: RowFormat) -> None:
+    from platform_cli.render.model import prediction_cells
+    from platform_cli.serving.rows import to_csv
+
+    rows = [dict(row) for row in prediction.rows]
+    document = {"type": "Prediction", "model": prediction.model, "version": prediction.version, "rows": rows}
+    match row_format:
+        case RowFormat.TABLE:
+            context.screen.table(document, *prediction_cells(table, prediction))
+        case RowFormat.CSV:
+            context.screen.show(document, to_csv(prediction.rows).splitlines())
+        case RowFormat.JSON:
+            context.screen.show(document, [json.dumps(rows, ensure_ascii=False)])

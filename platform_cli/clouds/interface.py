@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from platform_cli.serving.interface import Serving
     from platform_cli.stage import Facts, Stage
     from platform_cli.status import Layer
+    from platform_cli.tools.mlflow import Registry
     from platform_cli.workflow.interface import Engine
 
 
@@ -82,6 +83,13 @@ class Cloud(Protocol):
 
         Raises:
             NotReadyError: the target is not deployed.
+        """
+
+    def registry(self) -> Registry:
+        """Where models are registered on this target.
+
+        Raises:
+            NotReadyError: the platform is not up.
         """
 
     def serving(self) -> Serving:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from platform_cli.serving.client import Prediction
     from platform_cli.serving.interface import Endpoint
+    from platform_cli.serving.rows import Table
     from platform_cli.tools.mlflow import RegisteredModel
 
 LIST_COLUMNS = ("model", "version", "alias", "registered", "served", "state", "url")
@@ -63,3 +65,19 @@ def to_document(value: Any) -> dict[str, Any]:
 def format_time(seconds: float) -> str:
     """Unix seconds as RFC 3339."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def prediction_cells(table: Table, prediction: Prediction) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows: what was asked, then what was answered."""
+    asked = list(dict.fromkeys(name for row in table.rows for name in row))
+    answered = list(dict.fromkeys(name for row in prediction.rows for name in row))
+    pairs = zip(table.rows, prediction.rows, strict=True)
+    rows = [
+        [*(_cell(question.get(n)) for n in asked), *(_cell(answer.get(n)) for n in answered)]
+        for question, answer in pairs
+    ]
+    return [*asked, *answered], rows
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

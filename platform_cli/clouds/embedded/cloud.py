@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from platform_cli.serving.interface import Serving
     from platform_cli.serving.local_serving import LocalServing
     from platform_cli.status import Layer
+    from platform_cli.tools.mlflow import Registry
     from platform_cli.workflow.interface import Engine
     from platform_cli.workflow.local_engine import LocalEngine
 
@@ -126,6 +127,13 @@ class EmbeddedCloud:
         """See `Cloud.engine`."""
         self.require_deployed()
         return self._open_engine()
+
+    def registry(self) -> Registry:
+        """See `Cloud.registry`."""
+        from platform_cli.tools.mlflow import Registry
+
+        self.require_deployed()
+        return Registry(stages.tracking_uri(self._home))
 
     def serving(self) -> Serving:
         """See `Cloud.serving`."""
