@@ -77,3 +77,6 @@ class Engine(Protocol):
 
     def resume(self, name: str) -> None:
         """Open an ended run again: what succeeded stays, the rest is Pending. Call `run` or `start` next."""
+
+    def apply_config_map(self, name: str, files: Mapping[str, bytes]) -> None:
+        """Make a ConfigMap of the target, or replace all of it."""
