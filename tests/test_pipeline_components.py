@@ -875,7 +875,6 @@ def test_a_failure_before_training_is_recorded(tmp_path: Path) -> None:
                 "--workflow=w",
                 "--status=Failed",
                 f"--failures={text}",
-                "--duration=1.5",
                 "--data-source=https://u:p@h/x?k=v",
                 f"--output={tmp_path / 'outcome.json'}",
                 f"--summary={tmp_path / 'summary'}",

@@ -23,7 +23,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         "format": 1,
         "workflow": arguments.workflow,
         "status": arguments.status,
-        "duration_s": arguments.duration,
         "failures": failures,
         "model": arguments.model_name,
         "data_source": public_source(arguments.data_source),
@@ -84,7 +83,6 @@ def _parser() -> step.Arguments:
     parser.add_argument("--workflow", required=True, help="the run's name")
     parser.add_argument("--status", required=True, help="Succeeded, Failed or Error")
     parser.add_argument("--failures", default="", help="JSON list of failed nodes, as Argo writes it")
-    parser.add_argument("--duration", type=step.real, default=0.0, help="seconds")
     for name in ("model-name", "data-source", "git-commit", "step-code"):
         parser.add_argument(f"--{name}", default="")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")

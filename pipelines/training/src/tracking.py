@@ -13,6 +13,8 @@ from typing import Any
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+# A container's user has no entry in the password database, and MLflow asks for a name.
+os.environ.setdefault("USER", "mlops")
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Metric, Param, Run, RunTag
@@ -71,7 +73,8 @@ def log_training(client: MlflowClient, experiment: str, folder: Path) -> str:
     training = read_json(folder / TRAINING)
     with explained():
         experiment_id = _ensure_experiment(client, experiment)
-        run = client.create_run(experiment_id, run_name=training["model_type"], tags={"mlflow.user": _user()})
+        tags = {"mlflow.user": os.environ["USER"]}
+        run = client.create_run(experiment_id, run_name=training["model_type"], tags=tags)
         log_values(client, run.info.run_id, metrics=training["metrics"], params=_params(training))
         client.log_artifact(run.info.run_id, str(folder / TRAINING))
         client.log_artifacts(run.info.run_id, str(folder / PICTURES))
@@ -162,7 +165,3 @@ def _create_experiment(client: MlflowClient, name: str) -> Experiment:
 def _params(training: Mapping[str, Any]) -> dict[str, Any]:
     shared = {name: training[name] for name in ("model_type", "estimator", "task", "seed", "folds", "training_rows")}
     return shared | {f"hyperparameter.{name}": value for name, value in training["hyperparameters"].items()}
-
-
-def _user() -> str:
-    return os.environ.get("USER") or os.environ.get("LOGNAME") or "mlops"
