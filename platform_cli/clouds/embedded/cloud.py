@@ -126,7 +126,7 @@ class EmbeddedCloud:
     def engine(self) -> Engine:
         """See `Cloud.engine`."""
         self.require_deployed()
-        return self._open_engine()
+        return self._engine
 
     def registry(self) -> Registry:
         """See `Cloud.registry`."""
@@ -138,7 +138,7 @@ class EmbeddedCloud:
     def serving(self) -> Serving:
         """See `Cloud.serving`."""
         self.require_deployed()
-        return self._open_serving()
+        return self._serving
 
     @property
     def _is_deployed(self) -> bool:
@@ -158,14 +158,27 @@ class EmbeddedCloud:
         )
 
     def _open_engine(self) -> LocalEngine:
+        return self._engine
+
+    def _open_serving(self) -> LocalServing:
+        return self._serving
+
+    @cached_property
+    def _engine(self) -> LocalEngine:
         from platform_cli.workflow.local_engine import LocalEngine
 
         return LocalEngine(self._home, environment=os.environ, workers=self._config.embedded.workers)
 
-    def _open_serving(self) -> LocalServing:
+    @cached_property
+    def _serving(self) -> LocalServing:
         from platform_cli.serving.local_serving import LocalServing
 
-        return LocalServing(self._home, environment=os.environ, assets=self._layout.assets)
+        return LocalServing(
+            self._home,
+            environment=os.environ,
+            assets=self._layout.assets,
+            first_port=self._config.embedded.serving_port,
+        )
 
     def _migrate(self, work: TrackingDatabase) -> str:
         if not work.version:
@@ -176,7 +189,7 @@ class EmbeddedCloud:
         return f"MLflow {work.version}, schema {revision}"
 
     def _restore(self) -> str:
-        return f"{len(self._open_serving().restore())} running"
+        return f"{len(self._serving.restore())} running"
 
 
 def _mlflow_version() -> str:
