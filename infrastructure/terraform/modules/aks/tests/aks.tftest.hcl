@@ -140,3 +140,19 @@ run "a_name_too_long_for_dns_is_refused" {
   }
   expect_failures = [var.name]
 }
+
+run "an_unknown_way_out_is_refused" {
+  command = plan
+  variables {
+    outbound_type = "none"
+  }
+  expect_failures = [var.outbound_type]
+}
+
+run "an_unknown_tier_is_refused" {
+  command = plan
+  variables {
+    sku_tier = "Paid"
+  }
+  expect_failures = [var.sku_tier]
+}

@@ -54,3 +54,11 @@ run "an_unknown_sku_is_refused" {
   }
   expect_failures = [var.sku]
 }
+
+run "untagged_images_gone_at_once_are_refused" {
+  command = plan
+  variables {
+    untagged_days = 0
+  }
+  expect_failures = [var.untagged_days]
+}

@@ -88,3 +88,11 @@ run "an_entry_with_an_underscore_is_refused" {
   }
   expect_failures = [var.entries]
 }
+
+run "an_address_that_is_none_is_refused" {
+  command = plan
+  variables {
+    allowed_cidrs = ["home"]
+  }
+  expect_failures = [var.allowed_cidrs]
+}

@@ -98,3 +98,11 @@ run "an_unknown_replication_is_refused" {
   }
   expect_failures = [var.replication]
 }
+
+run "a_retention_of_years_is_refused" {
+  command = plan
+  variables {
+    retention = { version_days = 1000 }
+  }
+  expect_failures = [var.retention]
+}

@@ -85,3 +85,11 @@ run "a_tiny_disk_is_refused" {
   }
   expect_failures = [var.storage_gb]
 }
+
+run "a_name_with_capitals_is_refused" {
+  command = plan
+  variables {
+    name = "Mlflow"
+  }
+  expect_failures = [var.name]
+}

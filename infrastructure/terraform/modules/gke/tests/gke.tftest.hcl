@@ -141,3 +141,27 @@ run "a_patch_version_is_refused" {
   }
   expect_failures = [var.kubernetes_version]
 }
+
+run "a_name_with_capitals_is_refused" {
+  command = plan
+  variables {
+    name = "Mlops"
+  }
+  expect_failures = [var.name]
+}
+
+run "a_short_account_is_refused" {
+  command = plan
+  variables {
+    node_account_id = "nodes"
+  }
+  expect_failures = [var.node_account_id]
+}
+
+run "no_zone_at_all_is_refused" {
+  command = plan
+  variables {
+    zones = []
+  }
+  expect_failures = [var.zones]
+}
