@@ -76,8 +76,9 @@ def _load(name: str, entry: _Entry) -> Any:
     if entry.verb is not None:
         return group.commands[entry.verb]
     group.name = name
-    for verb in [verb for verb in group.commands if verb in COMMANDS]:
-        del group.commands[verb]
+    for other in COMMANDS.values():
+        if other.module == entry.module and other.verb is not None:
+            del group.commands[other.verb]
     return group
 
 

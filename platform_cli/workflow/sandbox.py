@@ -34,7 +34,7 @@ class Sandbox:
         root: the node's own folder; container path `/a/b` is `root/a/b` unless a mount covers it.
         mounts: volumes.
         files: container paths of artifacts and output parameters.
-        visible: host paths that the process must still see although they lie below `/tmp`.
+        visible: host paths that the process must still see although a `/tmp` or volume of its own covers them.
     """
 
     root: Path
@@ -110,9 +110,10 @@ class _Plan:
             self.namespace.root = str(self.sandbox.root)
         for folder in sorted(mirrored, key=_depth):
             self.mirror(folder)
-        self.own_temporary()
+        self.bind(self.sandbox.root / "tmp", TEMPORARY)
         for path in sorted(self.volumes, key=_depth):
             self.bind_volume(path)
+        self.show_hidden()
 
     def mirrored(self) -> set[str]:
         """Host folders in which something has to appear that is not there."""
@@ -146,15 +147,15 @@ class _Plan:
             _make_mount_point(own, folder=entry.is_dir())
             self.bind(Path(entry.path), entry.path)
 
-    def own_temporary(self) -> None:
-        self.bind(self.sandbox.root / "tmp", TEMPORARY)
+    def show_hidden(self) -> None:
+        """Bind what must stay visible over the `/tmp` or volume that hides it."""
         outermost: list[Path] = []
         for path in sorted({path.resolve() for path in self.sandbox.visible}, key=lambda path: len(path.parts)):
-            if TEMPORARY in map(str, path.parents) and not any(path.is_relative_to(known) for known in outermost):
+            if self.is_inside(str(path)) and not any(path.is_relative_to(known) for known in outermost):
                 outermost.append(path)
         for path in outermost:
             if path.exists():
-                _make_mount_point(self.sandbox.root / str(path).lstrip("/"), folder=path.is_dir())
+                _make_mount_point(self.sandbox.locate(str(path)), folder=path.is_dir())
                 self.bind(path, str(path))
 
     def bind_volume(self, path: str) -> None:
