@@ -52,7 +52,7 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 def read_table(path: Path) -> pa.Table:
     """The table that an earlier step wrote."""
-    return parquet.read_table(path)
+    return parquet.ParquetFile(path).read()
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
@@ -84,7 +84,7 @@ def _parse_parquet(file: SourceFile) -> pa.Table:
     if not file.content:
         raise DataRefusedError(f"{file.name}: the file is empty")
     try:
-        table = parquet.read_table(pa.BufferReader(file.content))
+        table = parquet.ParquetFile(pa.BufferReader(file.content)).read()
     except (pa.ArrowInvalid, OSError) as error:
         raise DataRefusedError(f"{file.name}: cannot be read as Parquet: {error}") from None
     check_names(file.name, table.column_names)

@@ -55,8 +55,16 @@ def connect() -> MlflowClient:
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
     if not uri:
         raise ParameterError("MLFLOW_TRACKING_URI is not set; it names the MLflow server or its database")
+    if uri.startswith("sqlite:"):
+        _load_database_stores()
     with explained():
         return MlflowClient(tracking_uri=uri)
+
+
+def _load_database_stores() -> None:
+    """Load what MLflow itself loads at its first call: named here, a server that forks steps can load it ahead."""
+    import mlflow.store.model_registry.sqlalchemy_store
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
 
 def log_training(client: MlflowClient, experiment: str, folder: Path) -> str:
