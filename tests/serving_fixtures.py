@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,3 +226,68 @@ def mixed_server(mixed_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
     server.wait_ready()
     yield server
     assert server.end() == 0
+
+
+@dataclass(frozen=True)
+class Registered:
+    """An MLflow database with registered models, at the place where a target keeps it."""
+
+    home: Path
+
+    @property
+    def database(self) -> Path:
+        return self.home / "mlflow" / "mlflow.db"
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.database}"
+
+
+@pytest.fixture(scope="session")
+def registered_models(tmp_path_factory: pytest.TempPathFactory) -> Registered:
+    """`iris`: 1 (champion), 2 (challenger, tells itself apart by a probability above 1), 3 (its files are broken);
+    `wine`: 1, without aliases. In a folder with spaces and an umlaut."""
+    from platform_cli.tools.mlflow import initialise
+
+    made = Registered(tmp_path_factory.mktemp("größe") / "ein ziel")
+    initialise(made.uri, made.home / "mlflow" / "artifacts")
+    for name, offset in (("iris", 0.0), ("iris", 10.0), ("iris", 0.0), ("wine", 0.0)):
+        log_model(made.uri, name, offset)
+    client = registry_client(made.uri)
+    client.set_registered_model_alias("iris", "champion", "1")
+    client.set_registered_model_alias("iris", "challenger", "2")
+    (artifact_folder(made.uri, "iris", "3") / "python_model.pkl").write_bytes(b"no pickle")
+    return made
+
+
+def artifact_folder(uri: str, name: str, version: str) -> Path:
+    """Where MLflow keeps the files of a registered version."""
+    client = registry_client(uri)
+    logged = client.get_logged_model(client.get_model_version(name, version).source.removeprefix("models:/"))
+    return Path(urllib.request.url2pathname(urllib.parse.urlsplit(logged.artifact_location).path))
+
+
+def registry_client(uri: str) -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def log_model(uri: str, name: str, offset: float) -> None:
+    import mlflow
+
+    model, example, signature = make_iris(offset)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    try:
+        with mlflow.start_run():
+            mlflow.pyfunc.log_model(
+                name="model",
+                python_model=model,
+                input_example=example,
+                signature=signature,
+                registered_model_name=name,
+                pip_requirements=["mlflow"],
+            )
+    finally:
+        mlflow.set_tracking_uri(before)

@@ -198,6 +198,7 @@ def _read_version(version: Any, aliases: Mapping[str, str]) -> ModelVersion:
 
 def _download(client: MlflowClient, version: ModelVersion, uri: str, scratch: str) -> str:
     from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
 
     # Not `models:/name/version`: MLflow resolves that against its process-wide registry, not against `uri`.
     location = client.get_model_version_download_uri(version.name, version.version)
@@ -205,8 +206,12 @@ def _download(client: MlflowClient, version: ModelVersion, uri: str, scratch: st
         location = client.get_logged_model(location.removeprefix(_LOGGED_MODEL)).artifact_location
     try:
         return str(download_artifacts(artifact_uri=location, dst_path=scratch, tracking_uri=uri, registry_uri=uri))
-    except OSError as error:
-        raise ToolError(f"cannot copy {_label(version)} from {location}: {error}") from error
+    except (OSError, MlflowException) as error:
+        raise ToolError(
+            f"cannot copy {_label(version)} from {location}",
+            hint="its files are gone or unreadable: register it anew, or restore them",
+            details=(str(error).strip().splitlines()[-1],),
+        ) from error
 
 
 def _label(version: ModelVersion) -> str:
