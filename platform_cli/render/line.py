@@ -22,7 +22,7 @@ from platform_cli.events import (
 
 _LABEL_WIDTH = 22
 _DETAIL_WIDTH = 54
-_STEP_KINDS = ("Pod", "Suspend", "HTTP", "Plugin", "Skipped")
+STEP_KINDS = ("Pod", "Retry", "Suspend", "HTTP", "Skipped")
 _MARKS = {"Succeeded": "✓", "Failed": "✗", "Error": "✗", "failed": "✗", "Skipped": "-", "Omitted": "-"}
 
 
@@ -57,7 +57,7 @@ def describe(event: Event, *, verbose: bool) -> Line | None:  # noqa: PLR0911 - 
         case RunStarted():
             return Line(f"run {event.run} of {event.workflow}") if verbose else None
         case NodeFinished():
-            return _describe_node(event) if verbose or event.kind in _STEP_KINDS else None
+            return _describe_node(event) if verbose or event.kind in STEP_KINDS else None
         case RunFinished():
             detail = ": ".join(part for part in (event.phase, event.message) if part)
             return Line(detail, _MARKS.get(event.phase, "✗"), event.run, event.seconds)
@@ -119,7 +119,10 @@ def _describe_node(event: NodeFinished) -> Line:
     reused = f"(reused: {event.reused})" if event.reused else ""
     text = event.summary if event.phase == "Succeeded" else event.message or event.phase
     return Line(
-        " ".join(part for part in (text, reused) if part), _MARKS.get(event.phase, "✓"), event.name, event.seconds
+        " ".join(part for part in (text, reused) if part),
+        _MARKS.get(event.phase, "✓"),
+        event.name.removeprefix(f"{event.run}."),
+        event.seconds,
     )
 
 

@@ -22,7 +22,7 @@ from platform_cli.events import (
     StageFinished,
     StageStarted,
 )
-from platform_cli.render.line import describe, format_seconds
+from platform_cli.render.line import STEP_KINDS, describe, format_seconds
 from platform_cli.render.screen import TextScreen
 
 _STYLES = {"✓": "green", "✗": "bold red", "-": "dim"}
@@ -75,7 +75,7 @@ class LiveScreen(TextScreen):
                     self._waiting[self._waiting.index(event.title) + 1 :] if event.title in self._waiting else []
                 )
                 self._running[event.stage] = (f"{event.index}/{event.total} {event.title}", time.monotonic())
-            case NodeStarted() if event.kind == "Pod":
+            case NodeStarted() if event.kind in STEP_KINDS:
                 self._running[event.node] = (event.name, time.monotonic())
             case StageFinished():
                 self._running.pop(event.stage, None)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 LIST_COLUMNS = ("run", "workflow", "phase", "started", "took")
 _MARKS = {"Succeeded": "✓", "Failed": "✗", "Error": "✗", "Running": "●", "Pending": "○", "Skipped": "-", "Omitted": "-"}
 _FAILED = ("Failed", "Error")
-_UNSEEN_KINDS = ("Retry", "TaskGroup", "StepGroup")
+_UNSEEN_KINDS = ("TaskGroup", "StepGroup")
 
 
 def list_row(workflow: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
@@ -60,28 +60,35 @@ def tree_lines(workflow: Mapping[str, Any]) -> list[str]:
         workflow["metadata"]["name"],
         _seconds(status),
     )
-    nodes = status.get("nodes") or {}
-    return [head.text, *(line for line, _ in _branch(_roots(nodes), nodes, depth=1))]
+    return [head.text, *_branch("", _group_nodes(status.get("nodes") or {}), depth=0)]
 
 
-def _roots(nodes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [node for node in nodes.values() if not node.get("boundaryID")]
+def _group_nodes(nodes: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
+    """Nodes by the node they are shown below ("" for the outermost); a retry's only attempt is not shown."""
+    attempts = {
+        child: node for node in nodes.values() if node["type"] == "Retry" for child in node.get("children") or ()
+    }
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for node in sorted(nodes.values(), key=lambda node: node.get("startedAt") or "~"):
+        retry = attempts.get(node["id"])
+        if retry is None:
+            groups.setdefault(node.get("boundaryID") or "", []).append(node)
+        elif len(retry["children"]) > 1:
+            groups.setdefault(retry["id"], []).append(node)
+    return groups
 
 
-def _branch(
-    level: list[Mapping[str, Any]], nodes: Mapping[str, Any], *, depth: int
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for node in sorted(level, key=lambda node: node.get("startedAt") or "~"):
-        inner = [child for child in nodes.values() if child.get("boundaryID") == node["id"]]
-        shown = node.get("boundaryID") or len(nodes) == 1 or not inner
-        if shown and node["type"] not in _UNSEEN_KINDS:
-            yield _node_line(node, depth), node
-        yield from _branch(inner, nodes, depth=depth + 1 if shown else depth)
+def _branch(parent: str, groups: Mapping[str, list[Mapping[str, Any]]], *, depth: int) -> Iterator[str]:
+    for node in groups.get(parent, ()):
+        is_seen = node["type"] not in _UNSEEN_KINDS and not (depth == 0 and node["id"] in groups)
+        if is_seen:
+            yield _node_line(node, depth)
+        yield from _branch(node["id"], groups, depth=depth + is_seen)
 
 
 def _node_line(node: Mapping[str, Any], depth: int) -> str:
     detail = find_summary(node) if node["phase"] == "Succeeded" else node.get("message") or node["phase"]
-    label = "  " * (depth - 1) + node["displayName"]
+    label = "  " * depth + node["displayName"].rpartition(".")[2]
     return "  " + Line(detail, _MARKS.get(node["phase"], "○"), label, _seconds(node)).text
 
 
