@@ -105,6 +105,7 @@ class Driver:
                 self._end()
         finally:
             self.client.close()
+            self.leaves.clean()
 
     def _begin(self) -> None:
         self.emit(RunStarted(run=self.run.name, workflow=self._workflow_name()))

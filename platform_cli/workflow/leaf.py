@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from platform_cli.errors import StateError
 from platform_cli.process import ProcessId
@@ -20,6 +22,7 @@ from platform_cli.workflow.step_client import StepClient, StepEvent, StepExited,
 from platform_cli.workflow.step_output import StepOutput
 
 LOG_NAME = "log"
+_CLEAN_AFTER_S = 5.0
 _REFUSED = "reuse refused by --no-cache"
 
 
@@ -81,6 +84,7 @@ class LeafRunner:
     _numbers: dict[str, int] = field(default_factory=dict)
     _last: int = 0
     _has_prepared: bool = False
+    _spent: deque[tuple[float, Path]] = field(default_factory=deque)
 
     @property
     def is_idle(self) -> bool:
@@ -133,11 +137,20 @@ class LeafRunner:
                 del self._running[event.step]
                 del self._numbers[running.job.leaf.node]
                 self._end(running, event)
+                self.clean(older_s=_CLEAN_AFTER_S)
 
     def take(self) -> list[LeafEvent]:
         """What happened since the last time."""
         events, self.events = self.events, []
         return events
+
+    def clean(self, *, older_s: float = 0.0) -> None:
+        """Delete the files of steps that succeeded.
+
+        Not at once: the kernel takes milliseconds per folder while the step's mounts are still being taken apart.
+        """
+        while self._spent and self._spent[0][0] <= time.monotonic() - older_s:
+            remove_tree(self._spent.popleft()[1])
 
     def _start(self, leaf: RunLeaf) -> None:
         try:
@@ -170,11 +183,11 @@ class LeafRunner:
         ingredients = collect_ingredients(job)
         if not self.may_reuse:
             return Reuse(False, _REFUSED), None, ingredients
-        reuse, outputs = self.reuse.find(job.leaf.template.name, ingredients)
+        reuse, outputs = self.reuse.find(self.run, job.leaf.template.name, ingredients)
         return reuse, outputs, ingredients
 
     def _skip(self, job: Job, reuse: Reuse, outputs: NodeOutputs) -> None:
-        remove_tree(job.folder)
+        self._spent.append((time.monotonic(), job.folder))
         self.events.append(LeafEnded(job.leaf.node, LeafOutcome("Succeeded", "", outputs, reuse), self._blobs(outputs)))
 
     def _spawn(self, job: Job, reuse: Reuse, ingredients: dict[str, str] | None) -> None:
@@ -209,7 +222,7 @@ class LeafRunner:
             outcome = LeafOutcome("Error", str(error), exited, running.reuse)
         record = None
         if outcome.phase == "Succeeded":
-            remove_tree(job.sandbox.root)
+            self._spent.append((time.monotonic(), job.sandbox.root))
             if running.ingredients is not None and outcome.outputs is not None:
                 leaf = job.leaf
                 record = self.reuse.row(self.run, leaf.node, leaf.template.name, running.ingredients, outcome.outputs)

@@ -40,10 +40,13 @@ class ReuseStore:
         self._database = database
         self._artifacts = artifacts
 
-    def find(self, template: str, ingredients: Mapping[str, str]) -> tuple[Reuse, NodeOutputs | None]:
-        """Earlier outputs for `ingredients` if all of them still exist, and the reason either way."""
+    def find(self, run: str, template: str, ingredients: Mapping[str, str]) -> tuple[Reuse, NodeOutputs | None]:
+        """Outputs of another run for `ingredients` if all of them still exist, and the reason either way.
+
+        Within one run equal steps each run: a workflow that calls a template twice wants it done twice.
+        """
         key = make_key(template, ingredients)
-        rows = self._database.rows("SELECT outputs, run FROM reuse WHERE key = ?", key)
+        rows = self._database.rows("SELECT outputs, run FROM reuse WHERE key = ? AND run != ?", key, run)
         if not rows:
             return Reuse(False, self._explain(template, ingredients), key), None
         outputs = msgspec.json.decode(_bytes(rows[0][0]), type=NodeOutputs)

@@ -178,11 +178,13 @@ def visible_paths(values: Iterable[str]) -> list[Path]:
     """Existing host paths below `/tmp` that texts such as argument values name, up to the first wildcard."""
     found = []
     for value in values:
+        if not value.startswith((TEMPORARY, "file:///")):
+            continue
         path = Path(re.split(r"[*?\[]", value.removeprefix("file://"), maxsplit=1)[0])
         while path.is_absolute() and not path.exists() and str(path) != TEMPORARY:
             path = path.parent
         if path.is_absolute() and str(path) not in ("/", TEMPORARY):
-            found.append(path)
+            found.append(path.resolve())
     return found
 
 
