@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from docs import workflow_support
 from platform_cli.cli.entry import app
 from platform_cli.config import Config, Section, find_section, list_leaves
 from platform_cli.errors import MlopsError
@@ -165,10 +166,26 @@ def render_exit_codes() -> str:
     )
 
 
+# --- workflow files ---
+
+
+def render_workflow_support() -> str:
+    """The page of what the local engine does with each field."""
+    return _page(
+        "What the local engine supports",
+        workflow_support.INTRODUCTION,
+        "## Accepted fields",
+        _table(("part", "has an effect", "accepted, no effect here"), workflow_support.accepted()),
+        "## Refused fields",
+        _table(("part", "field", "why", "write instead"), workflow_support.refused()),
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": render_cli,
     "config.md": render_config,
     "exit-codes.md": render_exit_codes,
+    "workflow-support.md": render_workflow_support,
 }
 
 if __name__ == "__main__":

@@ -139,11 +139,26 @@ class Line:
 def command_lines(page: Path) -> Iterator[Line]:
     text = page.read_text("utf-8")
     for language, block in re.findall(r"^```(console|sh)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
-        for line in block.replace("\\\n", " ").splitlines():
-            typed = line if language == "sh" else line[2:] if line.startswith("$ ") else ""
-            lexer = shlex.shlex(typed, posix=True, punctuation_chars="&|;<>")
-            lexer.whitespace_split = True
-            yield from split_commands(page, list(lexer))
+        lines = block.replace("\\\n", " ").splitlines()
+        typed = lines if language == "sh" else [line[2:] for line in lines if line.startswith("$ ")]
+        for words in lex(typed):
+            yield from split_commands(page, words)
+
+
+def lex(lines: list[str]) -> Iterator[list[str]]:
+    """The words of each command; a quotation may go on over several lines."""
+    open_lines: list[str] = []
+    for line in lines:
+        open_lines.append(line)
+        lexer = shlex.shlex("\n".join(open_lines), posix=True, punctuation_chars="&|;<>")
+        lexer.whitespace_split = True
+        try:
+            words = list(lexer)
+        except ValueError:
+            continue
+        open_lines.clear()
+        yield words
+    assert not open_lines, f"a quotation is not closed: {open_lines[0]}"
 
 
 def split_commands(page: Path, words: list[str]) -> Iterator[Line]:
@@ -209,7 +224,7 @@ def test_command_in_a_page_exists(line: Line) -> None:
         ["pipeline", "submitt"],
         ["pipeline", "submit", "--wate"],
         ["plan", "--cloud", "asw"],
-        ["pipeline", "get"],
+        ["pipeline", "stop"],
         ["version", "now"],
     ],
     ids=" ".join,
