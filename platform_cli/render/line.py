@@ -59,8 +59,8 @@ def describe(event: Event, *, verbose: bool) -> Line | None:  # noqa: PLR0911 - 
         case NodeFinished():
             return _describe_node(event) if verbose or event.kind in STEP_KINDS else None
         case RunFinished():
-            detail = ": ".join(part for part in (event.phase, event.message) if part)
-            return Line(detail, _MARKS.get(event.phase, "✗"), event.run, event.seconds)
+            detail = ": ".join(part for part in (f"{event.run} {event.phase}", event.message) if part)
+            return Line(detail, _MARKS.get(event.phase, "✗"), "pipeline", event.seconds)
         case LogLine():
             return Line(f"{event.source} | {event.text}") if verbose else None
         case Notice():
