@@ -15,12 +15,14 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import hcl2
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 TERRAFORM = ROOT / "infrastructure" / "terraform"
@@ -559,3 +561,39 @@ def test_checkov_finds_nothing_unexplained(tmp_path: Path) -> None:
     for report in reports if isinstance(reports, list) else [reports]:
         failed = report.get("results", {}).get("failed_checks", [])
         assert [(check["check_id"], check["file_path"]) for check in failed] == []
+
+
+# --- prices ---
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "infrastructure" / "prices").glob("*.yaml")), ids=lambda path: path.name
+)
+def test_price_tables_say_of_when_and_whence_they_are(path: Path) -> None:
+    table_of_prices = yaml.safe_load(path.read_text("utf-8"))
+    assert path.stem == f"{table_of_prices['cloud']}-{table_of_prices['region']}"
+    assert table_of_prices["currency"] == "USD"
+    assert table_of_prices["source"]
+    assert isinstance(table_of_prices["date"], date)
+    assert isinstance(table_of_prices["verified"], bool)
+
+
+@pytest.mark.parametrize("name", ["azure-westeurope", "gcp-europe-west4"])
+def test_prices_are_of_resources_that_the_modules_make(name: str) -> None:
+    table_of_prices = yaml.safe_load((ROOT / "infrastructure" / "prices" / f"{name}.yaml").read_text("utf-8"))
+    made = {unquoted(kind) for folder in OUR_MODULES for kind in blocks(folder, "resource")}
+    assert set(table_of_prices["prices"]) | set(table_of_prices["usage"]) <= made
+    for entries in table_of_prices["prices"].values():
+        for entry in entries:
+            assert entry["per"] in {"hour", "day", "month", "gb_month"}
+            assert all(price >= 0 for price in entry.get("values", {"": entry.get("value", -1)}).values())
+
+
+@pytest.mark.parametrize("cloud", ["azure", "gcp"])
+def test_every_regular_size_of_a_profile_has_a_price(cloud: str) -> None:
+    (path,) = (ROOT / "infrastructure" / "prices").glob(f"{cloud}-*.yaml")
+    known = set(re.findall(r"\b[\w-]+(?=: [0-9])", path.read_text("utf-8")))
+    profiles = (MODULES / f"{cloud}-platform" / "profiles.tf").read_text("utf-8")
+    sizes = set(re.findall(r'instance_types? += \[?"([^"]+)"', profiles))
+    assert sizes
+    assert sizes - known == set()

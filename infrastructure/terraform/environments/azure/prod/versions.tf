@@ -35,11 +35,20 @@ provider "azurerm" {
 
   features {
     key_vault {
-      purge_soft_delete_on_destroy    = !var.deletion_protection
-      recover_soft_deleted_key_vaults = true
+      purge_soft_delete_on_destroy          = !var.deletion_protection
+      purge_soft_deleted_secrets_on_destroy = !var.deletion_protection
+      recover_soft_deleted_key_vaults       = true
+      recover_soft_deleted_secrets          = true
+    }
+    log_analytics_workspace {
+      permanently_delete_on_destroy = !var.deletion_protection
     }
     resource_group {
       prevent_deletion_if_contains_resources = true
+    }
+    # The account is private: whoever applies from outside reaches Azure's management alone.
+    storage {
+      data_plane_available = false
     }
   }
 }
