@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -776,8 +778,10 @@ def test_a_second_attempt_of_the_same_run_registers_once(
 ) -> None:
     steps = trained_model_artifacts.steps.copy(tmp_path / "again")
     steps.train("--model-type=logistic-regression")
-    steps.register("--workflow=same")
-    assert steps.register("--workflow=same").startswith("iris v1")
+    first = steps.register("--workflow=same")
+    assert first.startswith("iris v1")
+    assert first.endswith("champion")
+    assert steps.register("--workflow=same") == first
     assert len(mlflow_store.client().search_model_versions("name = 'iris'")) == 1
 
 
@@ -860,6 +864,17 @@ def test_an_unreachable_mlflow_is_worth_a_retry(
     with pytest.raises(UnreachableError, match=r"MLflow at http://127\.0\.0\.1:9") as failed:
         steps.train("--model-type=logistic-regression")
     assert "s3cr3t" not in str(failed.value)
+
+
+def test_a_locked_database_is_worth_a_retry(
+    trained_model_artifacts: TrainedModel, mlflow_store: MlflowStore, tmp_path: Path
+) -> None:
+    steps = trained_model_artifacts.steps.copy(tmp_path / "locked")
+    with contextlib.closing(sqlite3.connect(mlflow_store.folder / "mlflow.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(UnreachableError, match=r"MLflow at sqlite:.*database is locked"):
+            steps.register("--workflow=x")
+    assert steps.register("--workflow=x").startswith("iris v1")
 
 
 # ---- record-outcome -------------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from mlflow.pyfunc import PyFuncModel
 
 from model_package import load_model
 from scores import MAIN_SCORE, SHOWN, score
-from sources import public_name
-from step import GateMissedError, UnreachableError
+from step import GateMissedError
+from tracking import found
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 
@@ -77,17 +77,13 @@ def find_champion(client: MlflowClient, name: str) -> str | None:
     Raises:
         UnreachableError: the registry cannot be asked.
     """
-    try:
-        return str(client.get_model_version_by_alias(name, CHAMPION).version)
-    except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
-        raise UnreachableError(public_name(f"MLflow: {str(error).splitlines()[0]}")) from error
+    version = found(client.get_model_version_by_alias, name, CHAMPION)
+    return None if version is None else str(version.version)
 
 
-def decide(reached: float, champion: Champion | None) -> Decision:
-    """Champion when there is none yet or this one is better; else challenger."""
-    if champion is None:
+def decide(version: str, reached: float, champion: Champion | None) -> Decision:
+    """Champion when there is none yet, this one is better, or it is this one already; else challenger."""
+    if champion is None or champion.version == version:
         return Decision(CHAMPION)
     if champion.score is None:
         return Decision(CHALLENGER, f"champion v{champion.version} cannot predict these rows: {champion.reason}")

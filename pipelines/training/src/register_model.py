@@ -113,9 +113,10 @@ def _register(job: _Job, scores: Mapping[str, float]) -> dict[str, Any]:
     task = job.features.task
     reached = scores[MAIN_SCORE[task]]
     check_gate(task, reached, least=job.arguments.min_accuracy)
-    champion = measure_champion(job.client, job.name, task, raw_rows(job.features), _truth(job.features))
-    decision = decide(reached, champion)
     version = _ensure_version(job)
+    # As late as can be: another run may be registering at the same time.
+    champion = measure_champion(job.client, job.name, task, raw_rows(job.features), _truth(job.features))
+    decision = decide(version, reached, champion)
     _set_aliases(job, version, decision, champion)
     return {
         "format": 1,

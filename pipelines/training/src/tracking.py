@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 # Nothing phones home. Read by MLflow while it is imported, so these come first.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -24,6 +25,7 @@ from mlflow.models.model import ModelInfo
 from sources import public_name
 from step import ParameterError, UnreachableError, read_json
 
+T = TypeVar("T")
 TRAINING = "training.json"
 PICTURES = "pictures"
 PIPELINE = "pipeline.joblib"
@@ -40,9 +42,15 @@ def explained() -> Iterator[None]:
     """
     try:
         yield
-    except MlflowException as error:
+    except _failures() as error:
         place = os.environ.get("MLFLOW_TRACKING_URI", "")
         raise UnreachableError(public_name(f"MLflow at {place}: {str(error).splitlines()[0]}")) from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What MLflow raises; and what its database does before MLflow is there to wrap it. Evaluated after the fact."""
+    database = sys.modules.get("sqlalchemy.exc")
+    return (MlflowException, database.SQLAlchemyError) if database else (MlflowException,)
 
 
 def connect() -> MlflowClient:
@@ -110,13 +118,23 @@ def log_values(
 
 def find_run(client: MlflowClient, run_id: str) -> Run | None:
     """A run that exists and was not deleted."""
-    try:
-        run = client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
-        raise UnreachableError(public_name(f"MLflow: {str(error).splitlines()[0]}")) from error
-    return run if run.info.lifecycle_stage == "active" else None
+    run = found(client.get_run, run_id)
+    return run if run is not None and run.info.lifecycle_stage == "active" else None
+
+
+def found(ask: Callable[..., T], *arguments: str) -> T | None:
+    """The answer of a client's method, or None when there is no such thing.
+
+    Raises:
+        UnreachableError: MLflow cannot be asked.
+    """
+    with explained():
+        try:
+            return ask(*arguments)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+    return None
 
 
 def find_version(client: MlflowClient, name: str, run_id: str, workflow: str) -> str | None:
