@@ -69,6 +69,23 @@ def parse_parameters(pairs: Iterable[str], file: Path | None) -> dict[str, str]:
     return values
 
 
+def locate_files(parameters: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Parameters in which values that name files below `folder` are absolute paths: a step runs in a folder of its own.
+
+    A value is a path when it has a `.` or `/` in it and names a file, or is a glob that matches some.
+    """
+    return {name: str(folder / value) if _names_file(folder, value) else value for name, value in parameters.items()}
+
+
+def _names_file(folder: Path, value: str) -> bool:
+    import glob
+
+    if "://" in value or not {".", "/"} & set(value):
+        return False
+    matches = glob.glob(value, root_dir=folder)  # noqa: PTH207 - it takes any text, Path.glob refuses some
+    return any((folder / match).is_file() for match in matches)
+
+
 def _read_parameters(file: Path) -> dict[str, str]:
     import json
 
