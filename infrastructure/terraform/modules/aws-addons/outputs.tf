@@ -1,4 +1,6 @@
-output "names" {
-  description = "Names of the add-ons that are up."
-  value       = [for addon in aws_eks_addon.this : addon.addon_name]
+output "cluster_name" {
+  description = "Name of the cluster, once the add-ons are up: for what must wait for them."
+  value       = var.cluster_name
+
+  depends_on = [aws_eks_addon.this]
 }

@@ -35,19 +35,23 @@ resource "aws_db_parameter_group" "this" {
   family      = "postgres${var.engine_version}"
   tags        = var.tags
 
-  dynamic "parameter" {
-    for_each = { log_min_duration_statement = "1000", log_statement = "ddl", "rds.force_ssl" = "1" }
-
-    content {
-      name  = parameter.key
-      value = parameter.value
-    }
+  parameter {
+    name  = "log_min_duration_statement"
+    value = "1000"
+  }
+  parameter {
+    name  = "log_statement"
+    value = "ddl"
+  }
+  parameter {
+    name  = "rds.force_ssl"
+    value = "1"
   }
 }
 
 # RDS would make this group by itself, without an end to what it keeps, and leave it behind.
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:statements of a tracking database are worth keeping for a quarter, not for a year
+  #checkov:skip=CKV_AWS_338: statements of a tracking database are worth keeping for a quarter, not for a year
   name              = "/aws/rds/instance/${var.name}/postgresql"
   kms_key_id        = var.kms_key_arn
   retention_in_days = 90
@@ -55,8 +59,8 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_db_instance" "this" {
-  #checkov:skip=CKV_AWS_157:a standby is the profile's choice: production has one
-  #checkov:skip=CKV_AWS_293:deletion protection is the caller's choice and on by default
+  #checkov:skip=CKV_AWS_157: a standby is the profile's choice: production has one
+  #checkov:skip=CKV_AWS_293: deletion protection is the caller's choice and on by default
   identifier                  = var.name
   db_name                     = var.database_name
   engine                      = "postgres"

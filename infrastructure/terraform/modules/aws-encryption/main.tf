@@ -3,9 +3,9 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 data "aws_iam_policy_document" "key" {
-  #checkov:skip=CKV_AWS_109:a key's policy must name the account's root or nobody can manage the key; the resource is the key itself
-  #checkov:skip=CKV_AWS_111:as above, write access is to this key only
-  #checkov:skip=CKV_AWS_356:in a key's policy * means this key
+  #checkov:skip=CKV_AWS_109: a key's policy must name the account's root or nobody can manage the key; the resource is the key itself
+  #checkov:skip=CKV_AWS_111: the same reason as the skip above, write access is to this key only
+  #checkov:skip=CKV_AWS_356: in a key's policy * means this key
   statement {
     sid       = "AccountDecidesByIam"
     actions   = ["kms:*"]

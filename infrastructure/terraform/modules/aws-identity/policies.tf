@@ -59,7 +59,7 @@ data "aws_iam_policy_document" "secrets" {
 }
 
 data "aws_iam_policy_document" "autoscaler" {
-  #checkov:skip=CKV_AWS_356:Auto Scaling's and EC2's list calls know no resources; what changes is limited by the cluster's tag
+  #checkov:skip=CKV_AWS_356: Auto Scaling's and EC2's list calls know no resources; what changes is limited by the cluster's tag
   statement {
     sid = "See"
     actions = [

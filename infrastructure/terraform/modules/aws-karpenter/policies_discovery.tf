@@ -1,5 +1,5 @@
 data "aws_iam_policy_document" "discovery" {
-  #checkov:skip=CKV_AWS_356:EC2's, pricing's and IAM's list calls know no resources; all of them only read
+  #checkov:skip=CKV_AWS_356: EC2's, pricing's and IAM's list calls know no resources; all of them only read
   statement {
     sid = "SeeTheRegion"
     actions = [

@@ -19,7 +19,7 @@ data "aws_iam_policy_document" "flow_logs" {
 }
 
 resource "aws_cloudwatch_log_group" "flow_logs" {
-  #checkov:skip=CKV_AWS_338:retention is the caller's choice; the default is a year
+  #checkov:skip=CKV_AWS_338: retention is the caller's choice; the default is a year
   count = var.flow_logs ? 1 : 0
 
   name              = "/mlops/${var.name}/flow-logs"

@@ -10,7 +10,7 @@ resource "aws_internet_gateway" "this" {
 }
 
 resource "aws_eip" "nat" {
-  #checkov:skip=CKV2_AWS_19:the address belongs to a NAT gateway, not to an instance
+  #checkov:skip=CKV2_AWS_19: the address belongs to a NAT gateway, not to an instance
   for_each = toset(local.nat_zones)
 
   domain = "vpc"

@@ -26,15 +26,13 @@ module "node_addons" {
 module "node_pools" {
   source = "../aws-node-pools"
 
-  cluster_name       = module.cluster.name
+  cluster_name       = module.node_addons.cluster_name
   kubernetes_version = module.cluster.kubernetes_version
   name_prefix        = module.labels.names["cluster"]
   pools              = local.managed_pools
   role_name          = module.labels.names["nodes"]
   subnet_ids         = values(module.network.private_subnet_ids)
   tags               = module.labels.tags
-
-  depends_on = [module.node_addons]
 }
 
 # These run on nodes and are never up without one. Volumes carry the deployment, so that a sweep finds what pods left.

@@ -7,7 +7,7 @@ ephemeral "aws_secretsmanager_random_password" "this" {
 }
 
 resource "aws_secretsmanager_secret" "this" {
-  #checkov:skip=CKV2_AWS_57:who uses these reads them at start; a rotation behind its back would lock it out
+  #checkov:skip=CKV2_AWS_57: who uses these reads them at start; a rotation behind its back would lock it out
   for_each = var.secrets
 
   name                    = each.value.name

@@ -1,7 +1,7 @@
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_18:who reads what is in CloudTrail's data events, the account's own choice; a log bucket here would be one more to guard
-  #checkov:skip=CKV_AWS_144:a copy in another region is a second deployment's matter
-  #checkov:skip=CKV2_AWS_62:nothing listens to the bucket's events
+  #checkov:skip=CKV_AWS_18: who reads what is in CloudTrail's data events, the account's own choice; a log bucket here would be one more to guard
+  #checkov:skip=CKV_AWS_144: a copy in another region is a second deployment's matter
+  #checkov:skip=CKV2_AWS_62: nothing listens to the bucket's events
   for_each = var.buckets
 
   bucket        = each.value.name

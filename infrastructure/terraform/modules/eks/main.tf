@@ -48,7 +48,7 @@ resource "aws_iam_role_policy" "key" {
 
 # EKS would make this group by itself, without an end to what it keeps and without the key.
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:retention is the caller's choice
+  #checkov:skip=CKV_AWS_338: retention is the caller's choice
   name              = "/aws/eks/${var.name}/cluster"
   kms_key_id        = var.kms_key_arn
   retention_in_days = var.access.log_retention_days
@@ -56,8 +56,8 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_eks_cluster" "this" {
-  #checkov:skip=CKV_AWS_38:a public endpoint is off by default and open only for ranges that the caller writes out
-  #checkov:skip=CKV_AWS_39:as above
+  #checkov:skip=CKV_AWS_38: a public endpoint is off by default and open only for ranges that the caller writes out
+  #checkov:skip=CKV_AWS_39: the same reason as the skip above
   name                          = var.name
   role_arn                      = aws_iam_role.this.arn
   version                       = var.kubernetes_version

@@ -14,7 +14,7 @@ run "configuration_reaches_the_addon_and_none_means_defaults" {
     error_message = "The CNI enforces network policies."
   }
   assert {
-    condition     = aws_eks_addon.this["coredns"].resolve_conflicts_on_update == "OVERWRITE" && length(output.names) == 2
+    condition     = aws_eks_addon.this["coredns"].resolve_conflicts_on_update == "OVERWRITE" && length(aws_eks_addon.this) == 2
     error_message = "Terraform's word wins over what was changed by hand."
   }
 }

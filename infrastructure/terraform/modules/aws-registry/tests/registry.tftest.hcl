@@ -22,7 +22,7 @@ run "images_are_scanned_on_push_and_tags_never_move" {
   }
 }
 
-run "old_images_go" {
+run "old_images_go_and_new_ones_stay" {
   variables {
     keep_images = 10
   }

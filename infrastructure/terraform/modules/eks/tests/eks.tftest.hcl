@@ -110,3 +110,11 @@ run "a_patch_version_is_refused" {
   }
   expect_failures = [var.kubernetes_version]
 }
+
+run "a_name_with_a_dot_is_refused" {
+  command = plan
+  variables {
+    name = "mlops.core.prod"
+  }
+  expect_failures = [var.name]
+}

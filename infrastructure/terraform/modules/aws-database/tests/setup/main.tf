@@ -1,8 +1,8 @@
 # The owner's secret, which a plan of the database already reads.
 
 resource "aws_secretsmanager_secret" "this" {
-  #checkov:skip=CKV_AWS_149:lives for the seconds of a test, in a stand-in
-  #checkov:skip=CKV2_AWS_57:as above
+  #checkov:skip=CKV_AWS_149: lives for the seconds of a test, in a stand-in
+  #checkov:skip=CKV2_AWS_57: the same reason as the skip above
   name                    = "database-test"
   recovery_window_in_days = 0
 }
