@@ -1,0 +1,78 @@
+"""Which part of the stand-in answers: ours for the calls moto lacks, moto for the rest."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable
+from urllib.parse import unquote, urlsplit
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.wrappers import Request, Response
+
+from aws_stand_in import ec2
+from aws_stand_in.answers import AwsError, answer, refuse
+from aws_stand_in.budgets import Budgets
+from aws_stand_in.eks import AFTER_MOTO, INSTEAD_OF_MOTO, Call, State
+
+SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+BUDGETS_TARGET = "AWSBudgetServiceGateway."
+
+
+def segments(request: Request) -> list[str]:
+    """The parts of a path, each decoded by itself: an ARN holds slashes, but encoded ones."""
+    return [unquote(part) for part in urlsplit(request.environ["REQUEST_URI"]).path.strip("/").split("/")]
+
+
+class AwsStandIn:
+    """A WSGI application that speaks AWS' APIs and keeps state."""
+
+    def __init__(self) -> None:
+        self.moto = DomainDispatcherApplication(create_backend_app)
+        self.budgets, self.eks = Budgets(), State()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        body = Request(environ).get_data()
+        request = Request({**environ, "wsgi.input": io.BytesIO(body)})
+        environ["wsgi.input"] = io.BytesIO(body)
+        if request.path == "/moto-api/reset":
+            self.budgets, self.eks = Budgets(), State()
+        scope = SCOPE.search(request.headers.get("Authorization", ""))
+        service = scope["service"] if scope else ""
+        if scope and service == "eks":
+            call = self.eks_call(request, scope["region"])
+            return self.eks_answer(call, environ, start_response)
+        action = request.headers.get("X-Amz-Target", "").removeprefix(BUDGETS_TARGET)
+        if service == "budgets" and action in Budgets.ACTIONS:
+            return self.budgets_answer(action, request)(environ, start_response)
+        answered = list(self.moto(environ, start_response))
+        if service == "budgets":
+            self.budgets.after_moto(action, request.get_json(force=True))
+        if scope and service == "ec2" and body.startswith(ec2.CREATES_TEMPLATE):
+            ec2.untangle_template_tags(scope["region"])
+        return answered
+
+    def eks_call(self, request: Request, region: str) -> Call:
+        body = request.get_json(force=True) if request.get_data() else {}
+        return Call(self.eks, request.method, segments(request), region, body, request.args.to_dict(flat=False))
+
+    def eks_answer(self, call: Call, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            instead = call.find(INSTEAD_OF_MOTO)
+            result = instead(call) if instead else None
+        except AwsError as error:
+            return refuse(error)(environ, start_response)
+        if result is not None:
+            return answer(result)(environ, start_response)
+        answered = list(self.moto(environ, start_response))
+        after = call.find(AFTER_MOTO)
+        if after:
+            after(call)
+        return answered
+
+    def budgets_answer(self, action: str, request: Request) -> Response:
+        try:
+            return answer(self.budgets.call(action, request.get_json(force=True)))
+        except AwsError as error:
+            return refuse(error)
