@@ -120,7 +120,7 @@ class CronSpec(Part, frozen=True):
 
     schedules: tuple[str, ...]
     workflow_spec: Spec
-    workflow_metadata: WorkflowMetadata | None = None
+    workflow_metadata: PodMetadata | None = None
     concurrency_policy: Literal["", "Allow", "Forbid", "Replace"] = ""
     timezone: str = ""
     suspend: bool | None = None

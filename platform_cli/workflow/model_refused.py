@@ -45,6 +45,7 @@ REFUSED: dict[tuple[str, str], tuple[str, str]] = {
     ("Step", "depends"): ("belongs to the tasks of a dag", "steps run in the order of their lists"),
     ("Step", "retryStrategy"): ("belongs to the template, not to its call", "move it to the template"),
     ("Step", "inputs"): ("belongs to the template, not to its call", "write `arguments:` here"),
+    ("CacheConfigMap", "key"): ("is not a field of a cache", "remove it: entries are found by `memoize.key`"),
     ("ValueFrom", "jsonPath"): ("works with resource templates only", "write the value to a file and use `path`"),
     ("ValueFrom", "jqFilter"): ("works with resource templates only", "write the value to a file and use `path`"),
     ("ValueFrom", "event"): ("works with event bindings only", "pass the value as an argument"),

@@ -123,11 +123,9 @@ class RetryStrategy(Part, frozen=True):
 
 
 class CacheConfigMap(Part, frozen=True):
-    """The ConfigMap that holds remembered outputs; `key` has no effect."""
+    """The ConfigMap that holds remembered outputs."""
 
     name: str = ""
-    key: str = ""
-    optional: bool = False
 
 
 class MemoizeCache(Part, frozen=True):
