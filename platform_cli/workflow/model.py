@@ -13,7 +13,6 @@ from platform_cli.workflow.model_text import parameters_as_text
 from platform_cli.workflow.model_value import Arguments
 from platform_cli.workflow.source import Manifest
 
-API_VERSION = "argoproj.io/v1alpha1"
 TEMPLATE_KINDS = ("WorkflowTemplate", "ClusterWorkflowTemplate")
 RUNNABLE_KINDS = ("Workflow", *TEMPLATE_KINDS)
 
