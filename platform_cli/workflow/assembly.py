@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import re
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +15,7 @@ import msgspec
 
 from platform_cli.events import Emit
 from platform_cli.process import scrub_environment
+from platform_cli.workflow.artifact import remove_tree
 from platform_cli.workflow.driver import Clock, Driver
 from platform_cli.workflow.duration import parse_duration
 from platform_cli.workflow.job import SOURCE_PATH, Workshop, artifact_key
@@ -101,7 +105,18 @@ def _workshop(engine: LocalEngine, run: Run, spec: Spec, volumes: VolumeStore, l
         inherited=engine.step_environment,
         visible=[path.resolve() for path in (*places, *arguments) if str(path) not in ("", ".", "/", "/tmp")],  # noqa: S108 - a comparison
         use_namespaces=engine.has_namespaces,
+        alias=None if engine.has_namespaces else _plain_name(engine.home.root),
     )
+
+
+def _plain_name(folder: Path) -> tuple[Path, Path] | None:
+    """Another name for `folder`, without letters that mean something to a shell; None when it has none of those."""
+    if re.fullmatch(r"[\w./-]+", str(folder), re.ASCII):
+        return None
+    link = Path(tempfile.mkdtemp(prefix="mlops-")) / "home"
+    link.symlink_to(folder.resolve())
+    atexit.register(remove_tree, link.parent)
+    return folder, link
 
 
 def _config_value(volumes: VolumeStore, selector: KeySelector) -> str | None:
@@ -112,8 +127,6 @@ def _config_value(volumes: VolumeStore, selector: KeySelector) -> str | None:
 
 
 def _recall(engine: LocalEngine, memoize: Memoize) -> NodeOutputs | None:
-    import re
-
     if re.fullmatch(r"[a-zA-Z0-9][-a-zA-Z0-9]*", memoize.key) is None:
         raise BindingError(f"memoize.key {memoize.key!r} may hold letters, digits and dashes only")
     cache = memoize.cache.config_map.name if memoize.cache else ""

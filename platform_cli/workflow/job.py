@@ -19,7 +19,7 @@ from platform_cli.workflow.model_container import Container, Script, Volume
 from platform_cli.workflow.model_value import Artifact, Parameter
 from platform_cli.workflow.node import NodeOutputs
 from platform_cli.workflow.python_source import read_program, third_party_imports
-from platform_cli.workflow.sandbox import Mount, Sandbox, plan_namespace, visible_paths
+from platform_cli.workflow.sandbox import TEMPORARY, Mount, Sandbox, plan_namespace, visible_paths
 from platform_cli.workflow.scope import BindingError
 from platform_cli.workflow.step_client import StepRequest
 from platform_cli.workflow.volume import VolumeStore
@@ -64,6 +64,7 @@ class Workshop:
         inherited: environment that every step gets.
         visible: host paths that steps must see although they lie below `/tmp`.
         use_namespaces: whether container paths are made true, else rewritten.
+        alias: a folder and its plain name, see `Sandbox`.
     """
 
     run: str
@@ -75,6 +76,7 @@ class Workshop:
     inherited: Mapping[str, str] = field(default_factory=dict)
     visible: Sequence[Path] = ()
     use_namespaces: bool = True
+    alias: tuple[Path, Path] | None = None
 
     def prepare(self, leaf: RunLeaf) -> Job:
         """Make the node's folder with everything the process needs, inputs excepted (see `place_inputs`).
@@ -89,7 +91,7 @@ class Workshop:
         mounts, has_state = self._mounts(leaf, container, folder)
         script = SOURCE_PATH if isinstance(container, Script) else ""
         files = [*_paths(leaf), *([script] if script else [])]
-        sandbox = Sandbox(folder / "root", mounts, files, self._visible(leaf))
+        sandbox = Sandbox(folder / "root", mounts, files, self._visible(leaf), self.alias)
         sandbox.prepare()
         env = self._env(leaf, container)
         argv = [_expand(text, env) for text in (*container.command, *container.args)] + ([script] if script else [])
@@ -169,8 +171,8 @@ class Workshop:
         else:
             argv = [argv[0], *(sandbox.rewrite(argument) for argument in argv[1:])]
             complete = {name: sandbox.rewrite(value) for name, value in complete.items()}
-            complete.setdefault("TMPDIR", str(sandbox.root / "tmp"))
-            cwd = str(sandbox.locate(cwd))
+            complete.setdefault("TMPDIR", sandbox.shown(TEMPORARY))
+            cwd = sandbox.shown(cwd)
             Path(cwd).mkdir(parents=True, exist_ok=True)
         can_fork = is_python and _is_forkable(argv) and not any(map(_EARLY_VARIABLE.match, env))
         return StepRequest(argv=argv, env=complete, cwd=cwd, binds=binds, root=root, python=can_fork, modules=modules)

@@ -41,6 +41,7 @@ class Sandbox:
     mounts: Sequence[Mount] = ()
     files: Sequence[str] = ()
     visible: Sequence[Path] = ()
+    alias: tuple[Path, Path] | None = None
 
     def locate(self, path: str) -> Path:
         """The host path of a container path, symbolic links not followed."""
@@ -76,7 +77,14 @@ class Sandbox:
             return text
         longest_first = sorted(homes, key=len, reverse=True)
         pattern = rf"(?<![\w./-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w-]|\.\w)"
-        return re.sub(pattern, lambda match: str(self.locate(match.group())), text)
+        return re.sub(pattern, lambda match: self.shown(match.group()), text)
+
+    def shown(self, path: str) -> str:
+        """A container path as a process without a namespace has to write it."""
+        host = self.locate(path)
+        if self.alias is not None and host.is_relative_to(self.alias[0]):
+            return str(self.alias[1] / host.relative_to(self.alias[0]))
+        return str(host)
 
 
 @dataclass(slots=True)
