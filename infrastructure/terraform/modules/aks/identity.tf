@@ -20,6 +20,15 @@ resource "azurerm_role_assignment" "control_plane_nodes" {
   principal_type       = "ServicePrincipal"
 }
 
+# Without local accounts a cluster that names no admins would obey nobody, not even whoever made it.
+resource "azurerm_role_assignment" "admin" {
+  for_each = length(var.access.admins) == 0 ? { applier = var.applier_principal_id } : {}
+
+  scope                = azurerm_kubernetes_cluster.this.id
+  role_definition_name = "Azure Kubernetes Service RBAC Cluster Admin"
+  principal_id         = each.value
+}
+
 # Internal load balancers and nodes join this subnet and no other.
 resource "azurerm_role_assignment" "control_plane_network" {
   scope                = var.subnet_id

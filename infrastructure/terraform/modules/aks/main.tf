@@ -107,7 +107,7 @@ resource "azurerm_kubernetes_cluster" "this" {
     vnet_subnet_id               = var.subnet_id
     only_critical_addons_enabled = true
     host_encryption_enabled      = true
-    os_sku                       = "AzureLinux3"
+    os_sku                       = "AzureLinux"
     os_disk_type                 = var.system_pool.os_disk_type
     os_disk_size_gb              = var.system_pool.disk_gb
     max_pods                     = 110

@@ -1,3 +1,9 @@
+variable "applier_principal_id" {
+  description = "Object id of whoever applies: administers the cluster where access.admins is empty."
+  type        = string
+  nullable    = false
+}
+
 variable "location" {
   description = "Azure location, such as westeurope."
   type        = string
@@ -40,7 +46,7 @@ variable "tenant_id" {
 }
 
 variable "access" {
-  description = "Is the API endpoint public, for which address ranges; who administers (ids of Entra groups); days that audit logs are kept."
+  description = "Is the API endpoint public, for which address ranges; who administers (ids of Entra groups; empty: whoever applies); days that audit logs are kept."
   type = object({
     public             = optional(bool, false)
     cidrs              = optional(set(string), [])

@@ -102,7 +102,7 @@ resource "azurerm_public_ip" "nat" {
   location            = var.location
   allocation_method   = "Static"
   sku                 = each.value == "per_zone" ? "StandardV2" : "Standard"
-  zones               = each.value == "per_zone" ? var.zones : [var.zones[0]]
+  zones               = each.value == "per_zone" ? ["1", "2", "3"] : [var.zones[0]]
   tags                = var.tags
 }
 
@@ -113,7 +113,7 @@ resource "azurerm_nat_gateway" "this" {
   resource_group_name = var.resource_group_name
   location            = var.location
   sku_name            = each.value == "per_zone" ? "StandardV2" : "Standard"
-  zones               = each.value == "per_zone" ? var.zones : [var.zones[0]]
+  zones               = each.value == "per_zone" ? ["1", "2", "3"] : [var.zones[0]]
   tags                = var.tags
 }
 

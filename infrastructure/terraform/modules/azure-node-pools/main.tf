@@ -24,7 +24,7 @@ resource "azurerm_kubernetes_cluster_node_pool" "this" {
   zones                       = var.zones
   vnet_subnet_id              = var.subnet_id
   host_encryption_enabled     = true
-  os_sku                      = each.value.gpu ? "Ubuntu2204" : "AzureLinux3"
+  os_sku                      = each.value.gpu ? "Ubuntu" : "AzureLinux"
   os_disk_size_gb             = each.value.disk_gb
   max_pods                    = 110
   gpu_driver                  = each.value.gpu ? "Install" : null

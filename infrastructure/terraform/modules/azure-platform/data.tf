@@ -21,7 +21,7 @@ module "secrets" {
   location                   = local.place.location
   resource_group_name        = local.place.resource_group_name
   tenant_id                  = data.azurerm_client_config.current.tenant_id
-  writer_principal_id        = data.azurerm_client_config.current.object_id
+  writers                    = local.appliers
   entries                    = { for key, entry in local.secrets : key => merge(entry, { version = var.azure.secrets_version }) }
   allowed_cidrs              = var.cluster_access.cidrs
   deletion_protection        = var.deletion_protection

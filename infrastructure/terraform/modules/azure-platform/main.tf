@@ -72,6 +72,7 @@ module "cluster" {
   tenant_id                  = data.azurerm_client_config.current.tenant_id
   subnet_id                  = module.network.nodes_subnet_id
   log_analytics_workspace_id = module.logs.id
+  applier_principal_id       = data.azurerm_client_config.current.object_id
   access                     = var.cluster_access
   encryption                 = { disk_encryption_set_id = var.azure.disk_encryption_set_id, kms_key_id = var.azure.kms_key_id }
   flow_logs                  = local.network.flow_logs

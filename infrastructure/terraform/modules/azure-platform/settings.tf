@@ -34,6 +34,11 @@ locals {
     }
   }
 
+  # Named groups let everybody in them apply; otherwise it is whoever applied first.
+  appliers = length(var.cluster_access.admins) > 0 ? { for admin in var.cluster_access.admins : admin => admin } : {
+    applier = data.azurerm_client_config.current.object_id
+  }
+
   secrets = merge(
     {
       argo-cd-admin    = { username = "admin" }

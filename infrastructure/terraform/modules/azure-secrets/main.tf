@@ -35,10 +35,12 @@ resource "azurerm_key_vault" "this" {
 }
 
 # Owning a vault does not open it: whoever applies needs a role for its contents.
-resource "azurerm_role_assignment" "writer" {
+resource "azurerm_role_assignment" "writers" {
+  for_each = var.writers
+
   scope                = azurerm_key_vault.this.id
   role_definition_name = "Key Vault Secrets Officer"
-  principal_id         = var.writer_principal_id
+  principal_id         = each.value
 }
 
 resource "azurerm_key_vault_secret" "this" {
@@ -52,7 +54,7 @@ resource "azurerm_key_vault_secret" "this" {
   value_wo_version = each.value.version
   tags             = var.tags
 
-  depends_on = [azurerm_role_assignment.writer]
+  depends_on = [azurerm_role_assignment.writers]
 }
 
 resource "azurerm_monitor_diagnostic_setting" "this" {

@@ -44,10 +44,15 @@ variable "tenant_id" {
   nullable    = false
 }
 
-variable "writer_principal_id" {
-  description = "Object id of whoever applies: writes the secrets once."
-  type        = string
+variable "writers" {
+  description = "Object ids of whoever applies, by name: they write the secrets once and see them in later plans."
+  type        = map(string)
   nullable    = false
+
+  validation {
+    condition     = length(var.writers) > 0
+    error_message = "Somebody has to write the secrets: name a writer."
+  }
 }
 
 variable "allowed_cidrs" {

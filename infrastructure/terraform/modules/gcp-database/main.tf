@@ -60,16 +60,14 @@ resource "google_sql_database_instance" "this" {
 
     dynamic "database_flags" {
       for_each = {
-        log_checkpoints               = "on"
-        log_connections               = "on"
-        log_disconnections            = "on"
-        log_duration                  = "on"
-        log_hostname                  = "on"
-        log_lock_waits                = "on"
-        log_min_duration_statement    = "-1"
-        log_statement                 = "ddl"
-        "cloudsql.enable_pgaudit"     = "off"
-        "cloudsql.iam_authentication" = "off"
+        log_checkpoints            = "on"
+        log_connections            = "on"
+        log_disconnections         = "on"
+        log_duration               = "on"
+        log_hostname               = "on"
+        log_lock_waits             = "on"
+        log_min_duration_statement = "-1"
+        log_statement              = "ddl"
       }
 
       content {

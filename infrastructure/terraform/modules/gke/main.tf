@@ -201,12 +201,16 @@ resource "google_container_cluster" "this" {
     }
   }
 
-  node_pool_auto_config {
-    network_tags {
-      tags = [var.name]
-    }
-    node_kubelet_config {
-      insecure_kubelet_readonly_port_enabled = "FALSE"
+  dynamic "node_pool_auto_config" {
+    for_each = var.auto_provisioning.enabled ? { tag = var.name } : {}
+
+    content {
+      network_tags {
+        tags = [node_pool_auto_config.value]
+      }
+      node_kubelet_config {
+        insecure_kubelet_readonly_port_enabled = "FALSE"
+      }
     }
   }
 }

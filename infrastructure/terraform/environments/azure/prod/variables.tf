@@ -54,7 +54,7 @@ variable "budget" {
 }
 
 variable "cluster_access" {
-  description = "Is the API endpoint public and for which cidrs (they reach vault and storage, too), who administers (ids of Entra groups), days that logs are kept."
+  description = "Is the API endpoint public and for which cidrs (they reach vault and storage, public or not), who administers (ids of Entra groups; empty: whoever applies), days that logs are kept."
   type = object({
     public             = optional(bool, false)
     cidrs              = optional(set(string), [])

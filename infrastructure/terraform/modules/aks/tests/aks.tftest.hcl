@@ -21,6 +21,7 @@ variables {
   name                       = "mlops-core-dev"
   location                   = "westeurope"
   resource_group_name        = "mlops-core-dev"
+  applier_principal_id       = "55555555-5555-4555-8555-555555555555"
   tenant_id                  = "33333333-3333-4333-8333-333333333333"
   subnet_id                  = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/mlops-core-dev/providers/Microsoft.Network/virtualNetworks/mlops/subnets/nodes"
   log_analytics_workspace_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/mlops-core-dev/providers/Microsoft.OperationalInsights/workspaces/logs"
@@ -84,6 +85,23 @@ run "a_key_of_ones_own_encrypts_etcd" {
   assert {
     condition     = azurerm_kubernetes_cluster.this.key_management_service[0].key_vault_key_id == "https://keys.vault.azure.net/keys/etcd/0123456789abcdef0123456789abcdef"
     error_message = "The key is not used."
+  }
+}
+
+run "whoever_applies_administers_unless_others_are_named" {
+  assert {
+    condition     = azurerm_role_assignment.admin["applier"].principal_id == "55555555-5555-4555-8555-555555555555"
+    error_message = "Nobody administers the cluster."
+  }
+}
+
+run "admins_named_administer_alone" {
+  variables {
+    access = { admins = ["66666666-6666-4666-8666-666666666666"] }
+  }
+  assert {
+    condition     = length(azurerm_role_assignment.admin) == 0 && azurerm_kubernetes_cluster.this.azure_active_directory_role_based_access_control[0].admin_group_object_ids == tolist(["66666666-6666-4666-8666-666666666666"])
+    error_message = "Somebody else administers the cluster."
   }
 }
 

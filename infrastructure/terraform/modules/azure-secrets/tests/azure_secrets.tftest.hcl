@@ -15,7 +15,7 @@ variables {
   location                   = "westeurope"
   resource_group_name        = "mlops-core-dev"
   tenant_id                  = "33333333-3333-4333-8333-333333333333"
-  writer_principal_id        = "22222222-2222-4222-8222-222222222222"
+  writers                    = { applier = "22222222-2222-4222-8222-222222222222" }
   log_analytics_workspace_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/mlops-core-dev/providers/Microsoft.OperationalInsights/workspaces/logs"
   entries                    = { grafana-admin = { username = "admin" }, mlflow-flask-key = {} }
 }
@@ -95,4 +95,12 @@ run "an_address_that_is_none_is_refused" {
     allowed_cidrs = ["home"]
   }
   expect_failures = [var.allowed_cidrs]
+}
+
+run "a_vault_that_nobody_writes_is_refused" {
+  command = plan
+  variables {
+    writers = {}
+  }
+  expect_failures = [var.writers]
 }
