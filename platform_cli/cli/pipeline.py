@@ -135,12 +135,12 @@ def _submit_new(
     entrypoint: str | None,
     reuse: bool,
 ) -> str:
-    from platform_cli.workflow.catalog import apply_step_code, find_manifest, locate_files, parse_parameters
+    from platform_cli.workflow.catalog import find_manifest, parse_parameters
     from platform_cli.workflow.interface import Submission
+    from platform_cli.workflow.preparation import prepare_parameters
 
     manifest = find_manifest(workflow, context.layout)
-    values = locate_files(parse_parameters(given.pairs, given.file), Path.cwd())
-    parameters = apply_step_code(manifest, values, engine)
+    parameters = prepare_parameters(manifest, parse_parameters(given.pairs, given.file), engine)
     return engine.submit(
         Submission(manifest=manifest, parameters=parameters, name=name, entrypoint=entrypoint, reuse=reuse)
     )

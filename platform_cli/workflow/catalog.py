@@ -1,4 +1,4 @@
-"""Which workflow file is meant, and what has to exist on the target before it can run."""
+"""Which workflow file is meant, and which parameters a person gave it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from platform_cli.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from platform_cli.layout import Layout
-    from platform_cli.workflow.interface import Engine
 
-STEP_CODE_PARAMETER = "step-code"
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -69,23 +67,6 @@ def parse_parameters(pairs: Iterable[str], file: Path | None) -> dict[str, str]:
     return values
 
 
-def locate_files(parameters: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Parameters in which values that name files below `folder` are absolute paths: a step runs in a folder of its own.
-
-    A value is a path when it has a `.` or `/` in it and names a file, or is a glob that matches some.
-    """
-    return {name: str(folder / value) if _names_file(folder, value) else value for name, value in parameters.items()}
-
-
-def _names_file(folder: Path, value: str) -> bool:
-    import glob
-
-    if "://" in value or not {".", "/"} & set(value):
-        return False
-    matches = glob.glob(value, root_dir=folder)  # noqa: PTH207 - it takes any text, Path.glob refuses some
-    return any((folder / match).is_file() for match in matches)
-
-
 def _read_parameters(file: Path) -> dict[str, str]:
     import json
 
@@ -95,30 +76,3 @@ def _read_parameters(file: Path) -> dict[str, str]:
     if rest:
         raise UsageError(f"{file} holds {len(rest) + 1} documents, one mapping of parameters is wanted")
     return {str(name): value if isinstance(value, str) else json.dumps(value) for name, value in manifest.data.items()}
-
-
-def apply_step_code(manifest: Path, parameters: Mapping[str, str], engine: Engine) -> dict[str, str]:
-    """Put the step code that lies beside a workflow file on the target, and tell the workflow its name.
-
-    A workflow takes part when it declares the parameter `step-code` and has a folder `src` beside it.
-
-    Returns:
-        The parameters, with `step-code` where it was not given.
-    """
-    from platform_cli.workflow.source import load_manifests
-    from platform_cli.workflow.step_code import step_code_files, step_code_name
-
-    folder = manifest.parent / "src"
-    declared = {name for document in load_manifests(manifest) for name in _declared_parameters(document.data)}
-    if STEP_CODE_PARAMETER in parameters or STEP_CODE_PARAMETER not in declared or not folder.is_dir():
-        return dict(parameters)
-    name = step_code_name(folder)
-    engine.apply_config_map(name, step_code_files(folder))
-    return {**parameters, STEP_CODE_PARAMETER: name}
-
-
-def _declared_parameters(data: Mapping[str, object]) -> list[str]:
-    spec = data.get("spec")
-    arguments = spec.get("arguments") if isinstance(spec, dict) else None
-    listed = arguments.get("parameters") if isinstance(arguments, dict) else None
-    return [item["name"] for item in listed or () if isinstance(item, dict) and "name" in item]
