@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,7 @@ def deploy(cloud: Cloud, target: Target, home: TargetHome, *, confirm: Confirm, 
         PreflightError: the machine is not fit; nothing was changed.
         MlopsError: a stage failed; the next deploy goes on from there.
     """
-    with hold_lock(home.lock, target=str(target), command="mlops deploy"):
+    with _changing(home, target, "mlops deploy"):
         plan = plan_deploy(cloud, target)
         confirm(plan)
         if plan.changes:
@@ -59,7 +59,7 @@ def destroy(cloud: Cloud, target: Target, home: TargetHome, *, keep_data: bool, 
         StateError: another command changes the target.
         MlopsError: a stage failed; the next destroy goes on from there.
     """
-    with hold_lock(home.lock, target=str(target), command="mlops destroy"):
+    with _changing(home, target, "mlops destroy"):
         before = cloud.observe()
         plan = build_plan(Operation.DESTROY, str(target), cloud.list_removals(keep_data=keep_data), before)
         confirm(plan)
@@ -67,9 +67,17 @@ def destroy(cloud: Cloud, target: Target, home: TargetHome, *, keep_data: bool, 
             apply_plan(plan, run=cloud.run_stage, journal=journal, emit=emit)
             journal.discard()
         _remove_if_empty(home.root)
-        proof = cloud.prove_gone(before, keep_data=keep_data)
-    _remove_if_empty(home.root.parent)
-    return proof
+        return cloud.prove_gone(before, keep_data=keep_data)
+
+
+@contextlib.contextmanager
+def _changing(home: TargetHome, target: Target, command: str) -> Iterator[None]:
+    """Hold the target's lock; a folder that only the lock was in goes with it."""
+    try:
+        with hold_lock(home.lock, target=str(target), command=command):
+            yield
+    finally:
+        _remove_if_empty(home.lock.parent)
 
 
 def _require_fit(cloud: Cloud, target: Target) -> None:

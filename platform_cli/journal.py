@@ -125,12 +125,14 @@ def list_files(path: Path) -> tuple[Path, ...]:
 def _open(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=_WAIT_S)
     try:
-        _check_version(path, int(database.execute("pragma user_version").fetchone()[0]))
-        database.execute("pragma journal_mode = wal")
+        found = int(database.execute("pragma user_version").fetchone()[0])
+        _check_version(path, found)
         database.execute("pragma synchronous = full")
-        database.execute(_SCHEMA)
-        database.execute(f"pragma user_version = {_VERSION}")
-        database.commit()
+        if not found:
+            database.execute("pragma journal_mode = wal")
+            database.execute(_SCHEMA)
+            database.execute(f"pragma user_version = {_VERSION}")
+            database.commit()
     except BaseException:
         database.close()
         raise

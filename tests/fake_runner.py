@@ -8,8 +8,8 @@ from pathlib import Path
 
 from platform_cli.errors import DeadlineError, InterruptedByUser, PreflightError, ToolError
 from platform_cli.events import Emit, LogLine
-from platform_cli.process import Command
 from platform_cli.redact import redact
+from platform_cli.runner import Command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

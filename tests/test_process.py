@@ -18,8 +18,9 @@ from fake_runner import FakeRunner, Reply
 
 from platform_cli.errors import DeadlineError, InterruptedByUser, PreflightError, ToolError
 from platform_cli.events import Event, LogLine
-from platform_cli.process import Command, ProcessId, ProcessRunner, Runner, scrub_environment, spawn_detached, stop_tree
+from platform_cli.process import ProcessId, scrub_environment, spawn_detached, stop_tree
 from platform_cli.redact import MASK, redact
+from platform_cli.runner import Command, ProcessRunner, Runner
 
 SECRET = "s3cr3t-value"
 
@@ -131,7 +132,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from platform_cli.errors import InterruptedByUser
-from platform_cli.process import Command, ProcessRunner
+from platform_cli.runner import Command, ProcessRunner
 command = Command(argv=(sys.executable, "-c", sys.argv[1]), cwd=Path.cwd(), env={})
 try:
     ProcessRunner(grace_s=30).run(command, emit=lambda line: print(line.text, flush=True), log=Path(sys.argv[2]))

@@ -108,6 +108,7 @@ def _migrate(tracking_uri: str, artifact_root: Path, path: Path) -> None:
     from mlflow.exceptions import MlflowException
     from mlflow.store.db.utils import _upgrade_db, create_sqlalchemy_engine_with_retry
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         if read_revision(path) is not None:
@@ -115,6 +116,9 @@ def _migrate(tracking_uri: str, artifact_root: Path, path: Path) -> None:
         SqlAlchemyStore(tracking_uri, artifact_root.as_uri())
     except MlflowException as error:
         raise translate(error, tracking_uri) from error
+    except SQLAlchemyError as error:
+        # Alembic lets a full disk through as it is.
+        raise _broken(path, str(error.__cause__ or error)) from error
     except CommandError as error:
         raise _broken(path, f"its schema is from another MLflow ({error})") from error
 
@@ -145,6 +149,8 @@ def translate(error: Exception, uri: str) -> StateError | ToolError:
 def _broken(path: Path, reason: str) -> StateError:
     if "locked" in reason:
         return StateError(f"{path} is locked by another process", hint="wait until it ends, or stop it")
+    if "is full" in reason:
+        return StateError(f"{path} cannot be written: the disk is full", hint="free some disk space, then try again")
     return StateError(
         f"{path} cannot be used: {reason.splitlines()[0]}", hint="restore it from a copy, or move it away"
     )

@@ -19,12 +19,15 @@ from platform_cli.doctor import is_port_free
 from platform_cli.errors import InterruptedByUser, PreflightError
 from platform_cli.events import Emit, Notice
 from platform_cli.layout import TargetHome
-from platform_cli.process import Command, ProcessId, ProcessRunner, Runner, current, scrub_environment, stop_tree
+from platform_cli.process import ProcessId, current, scrub_environment, stop_tree
+from platform_cli.runner import Command, ProcessRunner, Runner
 from platform_cli.tools.mlflow_database import QUIET, server_command
 
 _TRIES = 100
 _GRACE_S = 5.0
 _POLL_S = 0.2
+# A dashboard looks; MLflow's job workers would start a dozen processes that nobody here asks for.
+_NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,9 @@ def serve_mlflow(home: TargetHome, *, host: str, port: int, emit: Emit, opened: 
     """Serve MLflow's UI until Ctrl-C. Errors are those of `serve`."""
     port = choose_port(host, port, emit)
     argv = tuple(server_command(tracking_uri(home), home.tracking_artifacts, host=host, port=port))
-    command = Command(argv=argv, cwd=home.root, title="mlflow", env={**scrub_environment(os.environ), **QUIET})
+    command = Command(
+        argv=argv, cwd=home.root, title="mlflow", env={**scrub_environment(os.environ), **QUIET, **_NO_JOBS}
+    )
     name = f"[{host}]" if ":" in host else host
     log = home.logs / "mlflow-ui.log"
     serve(

@@ -38,7 +38,9 @@ def describe_stray(stray: ProcessId) -> str:
 def _uses(process: psutil.Process, root: str) -> bool:
     try:
         named = any(_is_below(part, root) for part in process.cmdline())
-        return named or _is_below(process.cwd(), root) or _has_open(process, root)
+        # Linux marks a folder that was removed under a process.
+        folder = process.cwd().removesuffix(" (deleted)")
+        return named or _is_below(folder, root) or _has_open(process, root)
     except psutil.Error:
         # Another user's process, or one that ended while we looked.
         return False
