@@ -31,7 +31,7 @@ data "aws_iam_policy_document" "trust" {
     dynamic "condition" {
       for_each = {
         "aws:SourceAccount"                         = data.aws_caller_identity.current.account_id
-        "aws:SourceArn"                             = var.cluster_arn
+        "aws:RequestTag/eks-cluster-arn"            = var.cluster_arn
         "aws:RequestTag/kubernetes-namespace"       = each.value.namespace
         "aws:RequestTag/kubernetes-service-account" = each.value.service_account
       }

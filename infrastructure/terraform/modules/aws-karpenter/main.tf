@@ -6,6 +6,10 @@ locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
   region    = data.aws_region.current.id
+
+  # Where the chart puts the controller.
+  namespace       = "kube-system"
+  service_account = "karpenter"
 }
 
 # ---- Controller: Karpenter's own pods ---------------------------------------------------------------------------
@@ -19,15 +23,20 @@ data "aws_iam_policy_document" "controller_trust" {
       identifiers = ["pods.eks.amazonaws.com"]
     }
 
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
-    }
-    condition {
-      test     = "ArnEquals"
-      variable = "aws:SourceArn"
-      values   = [var.cluster_arn]
+    # EKS names cluster and service account when it asks for the role: nobody else can take it.
+    dynamic "condition" {
+      for_each = {
+        "aws:SourceAccount"                         = local.account
+        "aws:RequestTag/eks-cluster-arn"            = var.cluster_arn
+        "aws:RequestTag/kubernetes-namespace"       = local.namespace
+        "aws:RequestTag/kubernetes-service-account" = local.service_account
+      }
+
+      content {
+        test     = "StringEquals"
+        variable = condition.key
+        values   = [condition.value]
+      }
     }
   }
 }
@@ -61,8 +70,8 @@ resource "aws_iam_role_policy_attachment" "controller" {
 
 resource "aws_eks_pod_identity_association" "controller" {
   cluster_name    = var.cluster_name
-  namespace       = "kube-system"
-  service_account = "karpenter"
+  namespace       = local.namespace
+  service_account = local.service_account
   role_arn        = aws_iam_role.controller.arn
   tags            = var.tags
 }
@@ -85,9 +94,6 @@ resource "aws_iam_role" "node" {
   description        = "Nodes that Karpenter starts for ${var.cluster_name}"
   assume_role_policy = data.aws_iam_policy_document.node_trust.json
   tags               = var.tags
-
-  # Instance profiles are made by Karpenter, one for each node class: they would hold the role back.
-  force_detach_policies = true
 }
 
 resource "aws_iam_role_policy_attachment" "node" {

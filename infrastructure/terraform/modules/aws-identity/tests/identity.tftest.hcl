@@ -46,7 +46,7 @@ run "a_role_can_be_taken_by_one_service_account_of_one_cluster" {
         for condition in document.statement[0].condition : condition.variable => one(condition.values)
         } == {
         "aws:SourceAccount"                         = "111122223333"
-        "aws:SourceArn"                             = var.cluster_arn
+        "aws:RequestTag/eks-cluster-arn"            = var.cluster_arn
         "aws:RequestTag/kubernetes-namespace"       = aws_eks_pod_identity_association.this[key].namespace
         "aws:RequestTag/kubernetes-service-account" = aws_eks_pod_identity_association.this[key].service_account
       }

@@ -58,6 +58,20 @@ run "the_queue_is_encrypted_and_forgets_what_is_old" {
   }
 }
 
+run "only_karpenter_s_service_account_of_this_cluster_takes_the_role" {
+  assert {
+    condition = {
+      for condition in data.aws_iam_policy_document.controller_trust.statement[0].condition : condition.variable => one(condition.values)
+      } == {
+      "aws:SourceAccount"                         = "111122223333"
+      "aws:RequestTag/eks-cluster-arn"            = var.cluster_arn
+      "aws:RequestTag/kubernetes-namespace"       = "kube-system"
+      "aws:RequestTag/kubernetes-service-account" = "karpenter"
+    }
+    error_message = jsonencode(data.aws_iam_policy_document.controller_trust.statement)
+  }
+}
+
 run "what_it_ends_must_carry_the_cluster_s_tag" {
   assert {
     condition = alltrue([
