@@ -339,7 +339,7 @@ def test_hooks_run_programs_of_the_locked_environment(hook: str) -> None:
 @pytest.mark.parametrize(
     ("line", "code"),
     [
-        ("PASSWORD = 'hunter2-is-long-enough'", 1),  # pragma: allowlist secret
+        ("PASSWORD = 'correct-horse-battery'", 1),  # pragma: allowlist secret
         ("AWS_KEY = 'AKIAIOSFODNN7EXAMPLE'", 1),  # pragma: allowlist secret
         ("PASSWORD = os.environ['PASSWORD']", 0),
     ],
