@@ -19,7 +19,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "handler", "misc"}
 # Who may start processes or is one: the home of child processes, what runs steps, what keeps model servers alive.
 STARTS_PROCESSES = re.compile(
-    r"platform_cli/(process|workflow/step_\w+|workflow/(?:sandbox|mount)\w*|serving/(?:\w*process\w*|supervisor))\.py"
+    r"platform_cli/(process|workflow/step_\w+|workflow/(?:sandbox|mount|detached)\w*|serving/(?:\w*process\w*|supervisor))\.py"
 )
 
 
