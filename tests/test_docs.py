@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import enum
 import functools
+import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -273,3 +275,42 @@ def test_commands_named_in_prose_exist() -> None:
 def test_no_page_names_what_only_we_have() -> None:
     for page in OURS:
         assert not re.search(r"\.library|\.\./shared", page.read_text("utf-8")), page
+
+
+# --- pages whose commands are run ---
+
+
+def script_of(page: Path) -> str:
+    return "\n".join(re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL))
+
+
+def run_shell(script: str, folder: Path) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**{name: value for name, value in os.environ.items() if not name.startswith("MLOPS_")}, "PATH": path}
+    done = subprocess.run(
+        ["sh", "-eux", "-c", script], cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    subprocess.run([Path(sys.executable).parent / "mlops", "destroy", "--yes"], cwd=tmp_path, check=False)
+
+
+def test_tutorial_does_what_it_says(project: Path) -> None:
+    said = run_shell(script_of(ROOT / "docs" / "tutorial.md"), project)
+    assert "setosa" in said
+    assert re.search(r"^prediction,probability\nlight,[\d.]+\nheavy,[\d.]+$", said, flags=re.MULTILINE)
+    assert not (project / ".mlops" / "embedded-dev").exists()
+
+
+def test_workflow_of_the_guide_runs(project: Path) -> None:
+    page = ROOT / "docs" / "how-to" / "write-a-workflow.md"
+    (manifest,) = re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    (project / "count.yaml").write_text(manifest)
+    said = run_shell(f"mlops deploy --yes\n{script_of(page)}", project)
+    assert "'s': 4" in said
+    assert "warning" not in said
