@@ -201,3 +201,14 @@ def test_a_launch_template_s_own_tags_are_not_its_instances(aws: StandIn) -> Non
     kinds = [specification["ResourceType"] for specification in version["LaunchTemplateData"]["TagSpecifications"]]
     assert kinds == ["instance"]
     ec2.delete_launch_template(LaunchTemplateName="template")
+
+
+def test_with_a_nat_gateway_goes_its_interface(aws: StandIn, subnets: list[str]) -> None:
+    ec2 = aws.client("ec2")
+    before = aws.inventory()
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    gateway = ec2.create_nat_gateway(SubnetId=subnets[0], AllocationId=address)["NatGateway"]["NatGatewayId"]
+    assert len(aws.inventory()["ec2.describe_network_interfaces"]) == 1
+    ec2.delete_nat_gateway(NatGatewayId=gateway)
+    ec2.release_address(AllocationId=address)
+    assert aws.inventory() == before

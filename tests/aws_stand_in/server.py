@@ -49,8 +49,8 @@ class AwsStandIn:
         answered = list(self.moto(environ, start_response))
         if service == "budgets":
             self.budgets.after_moto(action, request.get_json(force=True))
-        if scope and service == "ec2" and body.startswith(ec2.CREATES_TEMPLATE):
-            ec2.untangle_template_tags(scope["region"])
+        if scope and service == "ec2":
+            ec2.after_moto(scope["region"], body)
         return answered
 
     def eks_call(self, request: Request, region: str) -> Call:
