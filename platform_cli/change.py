@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from platform_cli.apply import apply_plan
 from platform_cli.doctor import run_checks
-from platform_cli.errors import PreflightError
+from platform_cli.errors import PreflightError, StateError
 from platform_cli.events import Emit
-from platform_cli.journal import Journal
+from platform_cli.journal import Journal, read_history
 from platform_cli.layout import TargetHome
 from platform_cli.lock import hold_lock
 from platform_cli.plan import Operation, Plan, build_plan
@@ -60,6 +60,7 @@ def destroy(cloud: Cloud, target: Target, home: TargetHome, *, keep_data: bool, 
         MlopsError: a stage failed; the next destroy goes on from there.
     """
     with _changing(home, target, "mlops destroy"):
+        _drop_broken_journal(home)
         before = cloud.observe()
         plan = build_plan(Operation.DESTROY, str(target), cloud.list_removals(keep_data=keep_data), before)
         confirm(plan)
@@ -78,6 +79,14 @@ def _changing(home: TargetHome, target: Target, command: str) -> Iterator[None]:
             yield
     finally:
         _remove_if_empty(home.lock.parent)
+
+
+def _drop_broken_journal(home: TargetHome) -> None:
+    """What cannot be read cannot say what to remove; the stages look for themselves."""
+    try:
+        read_history(home.journal)
+    except StateError:
+        Journal(home.journal).discard()
 
 
 def _require_fit(cloud: Cloud, target: Target) -> None:

@@ -101,7 +101,7 @@ class Facts:
         runs: workflow runs whose engine is alive.
         dashboards: dashboards that run.
         listeners: addresses (URLs) where servers of the target listen.
-        entries: what stands directly in the target's folder.
+        entries: what stands directly in the target's folder; the folder itself when it is empty.
         applied: digest with which each stage last ended well, by name.
         interrupted: stages that began and did not end well: whatever they look like, they run again.
     """

@@ -374,3 +374,13 @@ def _answer(project: Path, text: str) -> int:
             pass
     os.close(ours)
     return process.wait()
+
+
+@pytest.mark.parametrize("victim", ["journal.db", "engine/runs.db", "serving/iris/desired.json"])
+def test_broken_records_do_not_keep_a_destroy_from_its_work(project: Path, home: TargetHome, victim: str) -> None:
+    (home.root / victim).parent.mkdir(parents=True)
+    (home.root / victim).write_bytes(b"broken, and long enough to be taken for a database" * 100)
+    stray = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], cwd=home.root)
+    mlops(project, "destroy", "--yes")
+    assert stray.wait() == -signal.SIGTERM
+    assert list(project.iterdir()) == []

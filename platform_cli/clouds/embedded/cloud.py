@@ -75,7 +75,7 @@ class EmbeddedCloud:
             case ModelServers():
                 return self._restore()
             case StopModelServers():
-                return removal.undeploy_all(self._home, self._open_serving)
+                return f"{self._serving.undeploy_all()} ended"
             case StopRuns():
                 return removal.stop_runs(self._home, self._open_engine)
             case StopDashboards():

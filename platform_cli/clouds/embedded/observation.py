@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from platform_cli.clouds.embedded import files
 from platform_cli.clouds.embedded.dashboard import list_dashboards
+from platform_cli.errors import StateError
 from platform_cli.journal import read_history
 from platform_cli.layout import TargetHome
 from platform_cli.stage import Facts
@@ -26,21 +27,37 @@ def observe(
 ) -> Facts:
     """Look at the folder, database, runs, servers, dashboards and journal; opens only what was ever used."""
     history = read_history(home.journal)
-    models = list_models(home, serving)
+    models, unreadable = _look_at_models(home, serving)
     dashboards = list_dashboards(home.dashboards)
     return Facts(
         folders=frozenset(path for path in folders if files.is_private_folder(path)),
         config_maps=files.digest_config_maps(home.config_maps),
         tracking=home.tracking_database.is_file(),
-        servers=tuple(model.name for model in models),
-        servers_down=tuple(model.name for model in models if model.state in _DOWN),
-        runs=list_live_runs(home, engine),
+        servers=(*(model.name for model in models), *unreadable),
+        servers_down=(*(model.name for model in models if model.state in _DOWN), *unreadable),
+        runs=_list_runs(home, engine),
         dashboards=tuple(str(found) for found in dashboards),
         listeners=(*(model.url for model in models), *(found.url for found in dashboards)),
-        entries=frozenset(files.list_entries(home.root)),
+        entries=frozenset(files.list_entries(home.root) or [home.root] * home.root.is_dir()),
         applied=history.applied,
         interrupted=history.interrupted,
     )
+
+
+def _look_at_models(home: TargetHome, serving: Callable[[], Serving]) -> tuple[tuple[Endpoint, ...], tuple[str, ...]]:
+    """The deployed models; records that cannot be read are told beside them."""
+    try:
+        return list_models(home, serving), ()
+    except StateError as error:
+        return (), (error.message,)
+
+
+def _list_runs(home: TargetHome, engine: Callable[[], Engine]) -> tuple[str, ...]:
+    """The live runs; a database that cannot be read counts as one, so that destroy looks after its processes."""
+    try:
+        return list_live_runs(home, engine)
+    except StateError as error:
+        return (error.message,)
 
 
 def list_live_runs(home: TargetHome, engine: Callable[[], Engine]) -> tuple[str, ...]:

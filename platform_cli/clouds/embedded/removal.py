@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from platform_cli.clouds.embedded import files
-from platform_cli.clouds.embedded.observation import list_live_runs, list_models
+from platform_cli.clouds.embedded.observation import list_live_runs
 from platform_cli.clouds.embedded.strays import describe_stray, find_strays, stop_strays
 from platform_cli.clouds.interface import Proof
 from platform_cli.errors import StateError
@@ -19,24 +19,18 @@ from platform_cli.layout import TargetHome
 from platform_cli.stage import RemoveFiles
 
 if TYPE_CHECKING:
-    from platform_cli.serving.interface import Serving
     from platform_cli.workflow.interface import Engine
 
 
 _CONNECT_S = 1.0
 
 
-def undeploy_all(home: TargetHome, serving: Callable[[], Serving]) -> str:
-    """End every model server."""
-    models = list_models(home, serving)
-    for model in models:
-        serving().undeploy(model.name)
-    return f"{len(models)} ended"
-
-
 def stop_runs(home: TargetHome, engine: Callable[[], Engine]) -> str:
-    """End every run in order, then whatever process still uses the target."""
-    runs = list_live_runs(home, engine)
+    """End every run in order; what a broken run database hides is ended with the strays."""
+    try:
+        runs = list_live_runs(home, engine)
+    except StateError as error:
+        return error.message
     for run in runs:
         # A run may end between our look and our word.
         with contextlib.suppress(StateError):
