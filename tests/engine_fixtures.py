@@ -87,7 +87,7 @@ class Bench:
 def open_bench(tmp_path: Path) -> Iterator[Bench]:
     """An engine in a project whose path is awkward on purpose."""
     bench = Bench(tmp_path / "a project with spaces, ü")
-    bench.project.mkdir()
+    bench.project.mkdir(parents=True)
     yield bench
     bench.close()
 

@@ -83,6 +83,7 @@ class Driver:
         self.scheduler = lifecycle.scheduler
         self.changes = Changes()
         self.status = run.status
+        self.kept = {node.id for node in self.scheduler.earlier}
         self.asked: list[str] = []
         self.phases: dict[str, str] = {}
         self.interruptions = 0
@@ -202,8 +203,13 @@ class Driver:
             seconds=node.seconds,
             message=node.message,
             summary=summary or "",
-            reused=node.reuse.reason if node.reuse is not None and node.reuse.hit else "",
+            reused=self._why_reused(node),
         )
+
+    def _why_reused(self, node: Node) -> str:
+        if node.id in self.kept:
+            return "succeeded before the run was resumed"
+        return node.reuse.reason if node.reuse is not None and node.reuse.hit else ""
 
     def _end(self) -> None:
         phase, message = self.lifecycle.phase, self.lifecycle.message

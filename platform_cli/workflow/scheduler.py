@@ -275,9 +275,9 @@ class Scheduler:
         node = None if call.is_handler else self._kept.get(call.name)
         if node is None:
             return False
-        self.touch(node)
         for part in self._subtree(node):
             self.nodes[part.id] = part
+            self.touch(part)
             self._publish(part)
         call.opened(node)
         self.later(lambda: call.done(node))

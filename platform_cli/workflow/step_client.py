@@ -241,13 +241,15 @@ class StepClient:
                 self._dispatch()
             case "started":
                 self._started(message)
+            case "problem":
+                self._steps[message["id"]].problem = message["text"]
             case _:
                 generation.steps.discard(message["id"])
                 self._exited(message)
 
     def _started(self, message: dict[str, Any]) -> None:
         step = self._steps[message["id"]]
-        step.pid, step.problem = message["pid"], message["problem"]
+        step.pid = message["pid"]
         process = ProcessId.of(step.pid) or ProcessId(step.pid, time.time())
         self._events.append(StepStarted(message["id"], process))
 

@@ -91,13 +91,16 @@ class _Server:
                 step_process.become(request, stdout=stdout, stderr=stderr, status=status_write)
             finally:
                 os._exit(step_process.CANNOT_START)
+        # Told first of all: if the step kills us, the engine must know whom to kill in turn.
+        self.steps[child] = request["id"]
+        self.send({"id": request["id"], "event": "started", "pid": child})
         for descriptor in (stdout, stderr, status_write):
             os.close(descriptor)
         # The child closes its end when it is about to run the step: a few milliseconds at most.
         with os.fdopen(status_read, "rb") as status:
             problem = status.read()
-        self.steps[child] = request["id"]
-        self.send({"id": request["id"], "event": "started", "pid": child, "problem": problem.decode(errors="replace")})
+        if problem:
+            self.send({"id": request["id"], "event": "problem", "text": problem.decode(errors="replace")})
 
     def signal(self, step: int, number: int) -> None:
         for pid, known in self.steps.items():

@@ -19,6 +19,7 @@ from platform_cli.workflow.reuse import ReuseRow
 LATEST = "@latest"
 MemoRow = tuple[str, str, float, bytes]
 """Cache, key, time and outputs of a memoized template."""
+_LAST = (1 << 63) - 1
 _COLUMNS = "name, document, status, engine_pid, engine_created"
 
 
@@ -148,7 +149,10 @@ class RunStore:
         """Everything in `changes`, in one transaction."""
         with self.database.transaction() as connection:
             rows = [(name, id_, time.time_ns(), self._encode(node)) for id_, node in changes.nodes.items()]
-            statement = "INSERT INTO nodes VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET status = excluded.status"
+            statement = (
+                "INSERT INTO nodes VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+                " SET status = excluded.status, sequence = min(sequence, excluded.sequence)"
+            )
             connection.executemany(statement, rows)
             started = [(name, node, process.pid, process.created) for node, process in changes.started.items()]
             connection.executemany("INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?)", started)
@@ -169,11 +173,12 @@ class RunStore:
             connection.execute(statement, (process.pid, process.created, name))
 
     def forget_nodes(self, name: str, ids: Iterable[str]) -> None:
-        """Remove nodes that are to be made anew."""
+        """Remove nodes that are to be made anew; the others find their place when they are next written."""
         with self.database.transaction() as connection:
             rows = [(name, id_) for id_ in ids]
             connection.executemany("DELETE FROM nodes WHERE run = ? AND id = ?", rows)
             connection.executemany("DELETE FROM processes WHERE run = ? AND node = ?", rows)
+            connection.execute("UPDATE nodes SET sequence = ? WHERE run = ?", (_LAST, name))
 
     def delete(self, name: str) -> tuple[str, ...]:
         """Remove a run; returns the artifact keys that nothing uses any more."""
