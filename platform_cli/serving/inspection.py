@@ -13,7 +13,7 @@ from platform_cli.errors import NotFoundError
 from platform_cli.serving.interface import Endpoint, ServingState
 from platform_cli.serving.record import Condition, Deployment, Place
 
-_PROBE_TIMEOUT_S = 2.0
+_PROBE_TIMEOUT_S = 5.0
 _AGAIN = "mlops deploy starts it again"
 
 

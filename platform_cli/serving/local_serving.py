@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,12 +21,15 @@ from platform_cli.process import ProcessId, scrub_environment, spawn_detached, s
 from platform_cli.serving.inspection import inspect_place, suggest_place
 from platform_cli.serving.interface import Endpoint, ServingState
 from platform_cli.serving.port import require_free
-from platform_cli.serving.record import Deployment, Place, list_places, read_tail
+from platform_cli.serving.record import Condition, Deployment, Place, list_places, read_tail
 from platform_cli.tools.mlflow import ModelRef, ModelVersion, Registry
 from platform_cli.tools.mlflow_database import QUIET
 
 _HOST = "127.0.0.1"
+_SUPERVISOR = "platform_cli.serving.supervisor_process"
+_SERVER = "pipelines/serving/src/model_server.py"
 _GRACE_S = 20.0
+_ORPHAN_GRACE_S = 3.0
 _POLL_S = 0.05
 _SHOWN_LINES = 20
 _INHERITED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -47,7 +50,7 @@ class LocalServing:
     ) -> None:
         self._home = home
         self._environment = {**scrub_environment(environment, keep=_INHERITED), **QUIET, "PYTHONUNBUFFERED": "1"}
-        self._script = assets / "pipelines" / "serving" / "src" / "model_server.py"
+        self._script = assets / _SERVER
         self._first_port = first_port
         self._registry = Registry(f"sqlite:///{home.tracking_database}")
 
@@ -175,7 +178,7 @@ class LocalServing:
             supervisor.send_signal(signal.SIGHUP)
             return condition.supervisor
         _stop(place)
-        argv = [sys.executable, "-m", "platform_cli.serving.supervisor_process", str(place.folder), str(self._script)]
+        argv = [sys.executable, "-m", _SUPERVISOR, str(place.folder), str(self._script)]
         return spawn_detached(argv, log=place.supervisor_log, env=self._environment, cwd=place.folder)
 
     def _await(
@@ -187,9 +190,10 @@ class LocalServing:
             rejection = condition.rejection if condition else None
             if rejection is not None and rejection.generation == wish.generation:
                 raise _explain(place, rejection.reason, log)
-            is_due = condition is not None and condition.generation == wish.generation
-            if is_due and condition is not None and condition.phase == "ready" and condition.source == wish.source:
-                return inspect_place(place, wish)
+            if condition is not None and _is_up(condition, wish):
+                endpoint = inspect_place(place, wish)
+                if endpoint.state is ServingState.READY:
+                    return endpoint
             if not supervisor.alive:
                 last = read_tail(place.supervisor_log, lines=1)
                 raise _explain(place, last[0] if last else "its supervisor ended at once", log)
@@ -214,14 +218,19 @@ class LocalServing:
 def leftovers(home: TargetHome) -> list[str]:
     """What is still there of model servers after all were undeployed: files, processes and their ports."""
     files = [f"file {path}" for path in sorted(home.serving.rglob("*"))] if home.serving.is_dir() else []
-    return files + [_describe(process) for process in psutil.process_iter() if _serves_from(process, home.serving)]
+    return files + [_describe(process) for process in _find_processes(home.serving)]
 
 
-def _serves_from(process: psutil.Process, serving: Path) -> bool:
-    try:
-        return any(part.startswith(f"{serving}/") for part in process.cmdline())
-    except psutil.Error:
-        return False
+def _find_processes(folder: Path) -> Iterator[psutil.Process]:
+    """Supervisors and servers of what is in or below a folder, whether anybody wrote them down or not."""
+    for process in psutil.process_iter():
+        try:
+            argv = process.cmdline()
+        except psutil.Error:
+            continue
+        is_ours = _SUPERVISOR in argv or any(part.endswith(_SERVER) for part in argv)
+        if is_ours and any(part == str(folder) or part.startswith(f"{folder}/") for part in argv):
+            yield process
 
 
 def _describe(process: psutil.Process) -> str:
@@ -245,12 +254,23 @@ def _explain(place: Place, reason: str, log: Path) -> ToolError:
     )
 
 
+def _is_up(condition: Condition, wish: Deployment) -> bool:
+    is_this = condition.generation == wish.generation and condition.source == wish.source
+    # While an old server still finishes its requests, it may take another from the shared socket.
+    return is_this and condition.phase == "ready" and len(condition.servers) == 1
+
+
 def _stop(place: Place) -> None:
     condition = place.read_condition()
-    if condition is None:
-        return
-    for process in (condition.supervisor, *condition.servers):
-        stop_tree(process, grace_s=_GRACE_S)
+    if condition is not None:
+        stop_tree(condition.supervisor, grace_s=_GRACE_S)
+        for orphan in condition.servers:
+            stop_tree(orphan, grace_s=_ORPHAN_GRACE_S)
+    # One that was only just started has not written itself down.
+    for process in list(_find_processes(place.folder)):
+        identity = ProcessId.of(process.pid)
+        if identity is not None:
+            stop_tree(identity, grace_s=_GRACE_S)
 
 
 def _prune(place: Place, kept: Deployment) -> None:

@@ -147,6 +147,7 @@ class Supervisor:
             if server.has_ended:
                 server.close()
                 self._leaving.remove((server, until))
+                self._record()
             elif now > until:
                 server.kill()
 

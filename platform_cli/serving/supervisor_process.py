@@ -24,7 +24,7 @@ from platform_cli.serving.record import Condition, Deployment, Place, Rejection
 from platform_cli.serving.supervisor import Supervisor, require_deployment
 
 LOG_BYTES = 5 * 2**20
-_GRACE_S = 15.0
+_ORPHAN_GRACE_S = 3.0
 
 
 def supervise(place: Place, script: Path, environment: Mapping[str, str]) -> None:
@@ -92,7 +92,7 @@ def _signals() -> Iterator[tuple[int, set[int]]]:
 def _stop_orphans(place: Place) -> None:
     before = place.read_condition()
     for server in before.servers if before else ():
-        stop_tree(server, grace_s=_GRACE_S)
+        stop_tree(server, grace_s=_ORPHAN_GRACE_S)
 
 
 def _record_failure(place: Place, wish: Deployment, reason: str) -> None:
