@@ -193,7 +193,7 @@ CHANGES = {
         '-var=cluster_access={public=true,cidrs=["192.0.2.0/24"]}',
     ],
     "staging": ["-var=node_pools={general={max=9}}", "-var=database={storage_gb=40}"],
-    "prod": ["-var=deletion_protection=false"],
+    "prod": ["-var=deletion_protection=false", "-var=secrets_version=2"],
 }
 # Changing these loses data; no change above may replace one.
 HOLDS_DATA = ("aws_db_instance", "aws_s3_bucket.", "aws_kms_key", "aws_eks_cluster.", "aws_ecr_repository", "aws_vpc.")
@@ -212,6 +212,7 @@ def test_root_is_applied_changed_and_destroyed_without_a_trace(terraform_folder:
     log = terraform_folder.apply()
     assert_outputs(terraform_folder.outputs(), aws)
     assert actions(terraform_folder.plan()) == {}
+    generated = secrets_of(terraform_folder, aws)
 
     planned = actions(terraform_folder.plan(*change))
     assert planned
@@ -221,6 +222,8 @@ def test_root_is_applied_changed_and_destroyed_without_a_trace(terraform_folder:
     log += terraform_folder.apply()
     assert actions(terraform_folder.plan(*change)) == {}
     assert_no_secret(terraform_folder, aws, log)
+    new = any("secrets_version" in argument for argument in change)
+    assert all((value != now) == new for value, now in zip(generated, secrets_of(terraform_folder, aws), strict=True))
 
     terraform_folder.run("destroy", "-auto-approve", "-no-color", *change)
     assert aws.inventory() == before
@@ -250,12 +253,17 @@ def assert_outputs(outputs: dict[str, Any], aws: StandIn) -> None:
     assert "null" not in json.dumps(outputs)
 
 
+def secrets_of(folder: Folder, aws: StandIn) -> list[str]:
+    """The generated values, from the store: the only place where they may be."""
+    manager = aws.client("secretsmanager")
+    names = sorted(folder.outputs()["secrets"].values())
+    generated = [json.loads(manager.get_secret_value(SecretId=name)["SecretString"]) for name in names]
+    return [secret.get("password") or secret["key"] for secret in generated]
+
+
 def assert_no_secret(folder: Folder, aws: StandIn, log: str) -> None:
     """No generated value is in a plan, a state, what lies beside them, or what was printed."""
-    manager = aws.client("secretsmanager")
-    names = folder.outputs()["secrets"].values()
-    generated = [json.loads(manager.get_secret_value(SecretId=name)["SecretString"]) for name in names]
-    values = [secret.get("password") or secret["key"] for secret in generated]
+    values = secrets_of(folder, aws)
     assert len(values) >= 3
     assert [len(value) for value in values] == [32] * len(values)
     written = "".join(path.read_text(errors="replace") for path in folder.path.glob("*tfstate*"))

@@ -79,7 +79,7 @@ resource "aws_db_instance" "this" {
 
   username                            = var.username
   password_wo                         = jsondecode(ephemeral.aws_secretsmanager_secret_version.owner.secret_string).password
-  password_wo_version                 = 1
+  password_wo_version                 = var.secret_version
   iam_database_authentication_enabled = true
 
   db_subnet_group_name   = aws_db_subnet_group.this.name

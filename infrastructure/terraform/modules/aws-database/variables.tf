@@ -66,6 +66,13 @@ variable "engine_version" {
   }
 }
 
+variable "secret_version" {
+  description = "A higher number sets the password anew from the secret."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
 variable "size" {
   description = "Instance type, storage in GB (it may grow to four times that), a standby in another zone, days of backups."
   type = object({

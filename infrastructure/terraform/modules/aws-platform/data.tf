@@ -36,6 +36,7 @@ module "secrets" {
 
   deletion_protection = var.deletion_protection
   kms_key_arn         = module.encryption.key_arn
+  secrets_version     = var.secrets_version
   tags                = module.labels.tags
   secrets             = { for key, secret in local.secrets : key => merge(secret, { name = "${module.labels.prefix}/${key}" }) }
 }
@@ -49,6 +50,7 @@ module "database" {
   deletion_protection      = var.deletion_protection
   kms_key_arn              = module.encryption.key_arn
   secret_arn               = module.secrets.arns["mlflow-database"]
+  secret_version           = var.secrets_version
   size                     = { for key, value in local.database : key => value if key != "engine" }
   subnet_ids               = values(module.network.data_subnet_ids)
   tags                     = module.labels.tags

@@ -26,6 +26,6 @@ resource "aws_secretsmanager_secret_version" "this" {
     ? { key = ephemeral.aws_secretsmanager_random_password.this[each.key].random_password }
     : { username = each.value.username, password = ephemeral.aws_secretsmanager_random_password.this[each.key].random_password }
   )
-  # Written once: a new value needs a new number here.
-  secret_string_wo_version = 1
+  # Written once for each number, however often Terraform is applied.
+  secret_string_wo_version = var.secrets_version
 }

@@ -1,5 +1,5 @@
 output "arns" {
-  description = "ARNs of the secrets, by key. They hold a value once these are known."
+  description = "ARNs of the secrets, by key. They hold their value once these are known."
   value       = { for key, version in aws_secretsmanager_secret_version.this : key => version.secret_id }
 }
 

@@ -21,6 +21,18 @@ variable "deletion_protection" {
   nullable    = false
 }
 
+variable "secrets_version" {
+  description = "A higher number makes all values anew. Who uses them has to be started again."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.secrets_version >= 1 && floor(var.secrets_version) == var.secrets_version
+    error_message = "secrets_version is a whole number from 1."
+  }
+}
+
 variable "tags" {
   description = "Tags of the secrets."
   type        = map(string)

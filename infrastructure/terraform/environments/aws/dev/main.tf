@@ -15,6 +15,7 @@ module "platform" {
   owner               = var.owner
   product             = var.product
   profile             = var.profile
+  secrets_version     = var.secrets_version
   tags                = var.tags
   tenant              = var.tenant
 }

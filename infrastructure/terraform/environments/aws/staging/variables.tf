@@ -161,6 +161,13 @@ variable "profile" {
   }
 }
 
+variable "secrets_version" {
+  description = "A higher number makes all generated passwords and keys anew; who uses them has to be started again."
+  type        = number
+  default     = 1
+  nullable    = false
+}
+
 variable "tags" {
   description = "Added to the tags of everything."
   type        = map(string)

@@ -18,6 +18,25 @@ run "a_secret_s_value_is_in_no_state" {
   }
 }
 
+run "a_higher_number_makes_the_values_anew" {
+  variables {
+    secrets_version = 2
+  }
+
+  assert {
+    condition     = alltrue([for version in aws_secretsmanager_secret_version.this : version.secret_string_wo_version == 2])
+    error_message = "The number reaches every secret."
+  }
+}
+
+run "half_a_version_is_refused" {
+  command = plan
+  variables {
+    secrets_version = 1.5
+  }
+  expect_failures = [var.secrets_version]
+}
+
 run "every_secret_is_encrypted_with_our_key" {
   assert {
     condition     = alltrue([for secret in aws_secretsmanager_secret.this : secret.kms_key_id == var.kms_key_arn])
