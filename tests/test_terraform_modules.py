@@ -17,6 +17,7 @@ from typing import Any
 
 import hcl2
 import pytest
+import yaml
 from terraform_fixtures import ROOT, TERRAFORM, Folder, StandIn, actions
 
 MODULES = sorted(path for path in (TERRAFORM / "modules").iterdir() if re.match(r"(aws-.*|eks|labels)$", path.name))
@@ -295,12 +296,22 @@ def test_profiles_change_sizes_and_high_availability_only(terraform_folder: Fold
     assert kinds["minimal"] - kinds["standard"] == set()
 
 
-def test_the_prices_name_their_source_and_say_whether_it_was_checked() -> None:
-    import yaml
+def prices() -> dict[str, Any]:
+    return dict(yaml.safe_load((ROOT / "infrastructure" / "prices" / "aws-eu-west-1.yaml").read_text("utf-8")))
 
-    table = yaml.safe_load((ROOT / "infrastructure" / "prices" / "aws-eu-west-1.yaml").read_text("utf-8"))
-    assert table["region"] == "eu-west-1"
-    assert table["currency"] == "USD"
+
+def test_the_prices_name_their_source_and_say_whether_it_was_checked() -> None:
+    table = prices()
+    assert (table["region"], table["currency"]) == ("eu-west-1", "USD")
     assert isinstance(table["verified"], bool)
     assert table["source"]
     assert table["date"]
+
+
+def test_every_size_of_a_profile_has_a_price() -> None:
+    profiles = (TERRAFORM / "modules" / "aws-platform" / "profiles.tf").read_text("utf-8")
+    sizes = set(re.findall(r'"((?:db\.)?[a-z][a-z0-9]+\.[0-9]*[a-z]+)"', profiles))
+    assert {"t3.large", "db.t4g.small", "g6.xlarge"} <= sizes
+    known = prices()["prices"]
+    priced = {size for kind in ("aws_eks_node_group", "aws_db_instance") for size in known[kind][0]["values"]}
+    assert sizes - priced == set()
