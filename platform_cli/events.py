@@ -114,6 +114,21 @@ class Notice:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceProgress:
+    """Terraform changes a resource: `phase` is started, waiting, finished or failed.
+
+    `action` is create, update, replace, destroy or read; `done` of `total` resources are finished (0: total unknown).
+    """
+
+    address: str
+    action: str
+    phase: str
+    seconds: float
+    done: int = 0
+    total: int = 0
+
+
 Event = (
     PlanStarted
     | StageStarted
@@ -125,5 +140,6 @@ Event = (
     | RunFinished
     | LogLine
     | Notice
+    | ResourceProgress
 )
 Emit = Callable[[Event], None]

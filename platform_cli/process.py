@@ -64,10 +64,10 @@ def spawn_detached(argv: Sequence[str], *, log: Path, env: Mapping[str, str], cw
     return identity or ProcessId(child.pid, 0.0)
 
 
-def read_output(argv: Sequence[str], *, cwd: Path) -> bytes | None:
+def read_output(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> bytes | None:
     """What a quick program writes to standard output; None when it cannot be started or fails."""
     try:
-        done = subprocess.run(list(argv), cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        done = subprocess.run(list(argv), cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except OSError:
         return None
     return done.stdout if done.returncode == 0 else None
@@ -115,10 +115,11 @@ def current() -> ProcessId:
     return ProcessId(os.getpid(), psutil.Process().create_time())
 
 
-def spawn_group(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> Child:
+def spawn_group(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, outlives: bool = False) -> Child:
     """Start a program in a process group of its own, its output in pipes.
 
-    The terminal's Ctrl-C then reaches us alone, and whoever runs the program passes it on exactly once.
+    The terminal's Ctrl-C then reaches us alone, and whoever runs the program passes it on exactly once. A program that
+    `outlives` us goes on to its end when we are killed and nobody reads its output any more.
 
     Raises:
         OSError: it cannot be started.
@@ -131,6 +132,8 @@ def spawn_group(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> Ch
         env=dict(env),
         cwd=cwd,
         process_group=0,
+        # Python ignores SIGPIPE; a child that inherits this is not ended by a pipe without a reader.
+        restore_signals=not outlives,
     )
 
 

@@ -35,6 +35,7 @@ class Command:
         title: what people call it; the program's name when empty.
         secrets: values that must not appear in its log or in events.
         timeout_s: how long it may take; None for as long as it likes.
+        outlives: whether it goes on to its end when we are killed; for what must not be cut off midway.
     """
 
     argv: tuple[str, ...]
@@ -43,6 +44,7 @@ class Command:
     title: str = ""
     secrets: tuple[str, ...] = ()
     timeout_s: float | None = None
+    outlives: bool = False
 
     @property
     def name(self) -> str:
@@ -174,7 +176,7 @@ class _Run:
 
 def _start(command: Command) -> Child:
     try:
-        return spawn_group(command.argv, env=command.env, cwd=command.cwd)
+        return spawn_group(command.argv, env=command.env, cwd=command.cwd, outlives=command.outlives)
     except OSError as error:
         raise PreflightError(f"cannot start {command.argv[0]}: {error.strerror}", hint="mlops doctor") from error
 

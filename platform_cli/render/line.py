@@ -14,6 +14,7 @@ from platform_cli.events import (
     Notice,
     PlanFinished,
     PlanStarted,
+    ResourceProgress,
     RunFinished,
     RunStarted,
     StageFinished,
@@ -23,6 +24,7 @@ from platform_cli.events import (
 _LABEL_WIDTH = 22
 _DETAIL_WIDTH = 54
 STEP_KINDS = ("Pod", "Retry", "Suspend", "HTTP", "Skipped")
+_RESOURCE_MARKS = {"finished": "✓", "failed": "✗"}
 _MARKS = {"Succeeded": "✓", "Failed": "✗", "Error": "✗", "failed": "✗", "Skipped": "-", "Omitted": "-"}
 
 
@@ -63,6 +65,8 @@ def describe(event: Event, *, verbose: bool) -> Line | None:  # noqa: PLR0911 - 
             return Line(detail, _MARKS.get(event.phase, "✗"), "pipeline", event.seconds)
         case LogLine():
             return Line(f"{event.source} | {event.text}") if verbose else None
+        case ResourceProgress():
+            return _describe_resource(event)
         case Notice():
             return Line(f"{event.level}: {event.text}" if event.level == "warning" else event.text)
         case _:
@@ -113,6 +117,13 @@ def _cell(value: object) -> str:
 def _describe_stage(event: StageFinished) -> Line:
     detail = ": ".join(part for part in (event.outcome, event.detail) if part)
     return Line(detail, _MARKS.get(event.outcome, "✓"), f"  {event.title}", event.seconds)
+
+
+def _describe_resource(event: ResourceProgress) -> Line | None:
+    if event.phase not in _RESOURCE_MARKS:
+        return None
+    count = f"{event.done}/{event.total} " if event.total and event.phase == "finished" else ""
+    return Line(f"{count}{event.address}", _RESOURCE_MARKS[event.phase], f"    {event.action}", event.seconds)
 
 
 def _describe_node(event: NodeFinished) -> Line:

@@ -17,6 +17,7 @@ from platform_cli.events import (
     NodeStarted,
     PlanFinished,
     PlanStarted,
+    ResourceProgress,
     RunFinished,
     RunStarted,
     StageFinished,
@@ -77,6 +78,10 @@ class LiveScreen(TextScreen):
                 self._running[event.stage] = (f"{event.index}/{event.total} {event.title}", time.monotonic())
             case NodeStarted() if event.kind in STEP_KINDS:
                 self._running[event.node] = (event.name, time.monotonic())
+            case ResourceProgress() if event.phase == "started":
+                self._running[event.address] = (f"{event.action} {event.address}", time.monotonic())
+            case ResourceProgress() if event.phase in ("finished", "failed"):
+                self._running.pop(event.address, None)
             case StageFinished():
                 self._running.pop(event.stage, None)
             case NodeFinished():

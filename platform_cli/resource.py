@@ -1,0 +1,68 @@
+"""What Terraform says it will do to each resource, as plain values that a plan can hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Action(StrEnum):
+    """What happens to one resource."""
+
+    NONE = "no-op"
+    READ = "read"
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DESTROY = "destroy"
+    FORGET = "forget"
+
+
+HARMLESS = frozenset({Action.NONE, Action.READ})
+"""Actions that change nothing in the cloud or the state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceChange:
+    """One resource's part in a Terraform plan.
+
+    Attributes:
+        address: such as `module.platform.aws_vpc.this`.
+        holds_data: whether what it holds is lost with it.
+        unknown: attributes whose value is known after apply only, by name.
+        because: attributes that force a replacement, by path such as `engine_version`.
+    """
+
+    address: str
+    type: str
+    action: Action
+    holds_data: bool = False
+    unknown: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
+
+    @property
+    def endangers_data(self) -> bool:
+        """Whether data is lost by it."""
+        return self.holds_data and self.action in (Action.REPLACE, Action.DESTROY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootPlan:
+    """Terraform's saved plan of one root.
+
+    Attributes:
+        file: the saved plan; what is applied is this very file.
+        digest: SHA-256 of everything it does: equal changes to an equal state, equal digest.
+        changes: every resource but those nothing happens to.
+        outputs: names of outputs that change.
+    """
+
+    file: Path
+    digest: str
+    changes: tuple[ResourceChange, ...]
+    outputs: tuple[str, ...] = ()
+
+    def select(self, *actions: Action) -> tuple[ResourceChange, ...]:
+        """The changes with one of these actions."""
+        return tuple(change for change in self.changes if change.action in actions)
