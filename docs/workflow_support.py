@@ -52,8 +52,8 @@ PARTS: tuple[type[Part], ...] = (
     model_value.Archive,
 )
 _ENDS_IN_ERROR = frozenset({"http"})
-# What a volume is when it is nothing else: the engine needs no word for it.
-_WITHOUT_WORD = frozenset({"emptyDir"})
+# What a volume or an artifact is when it is nothing else: the engine needs no word for it.
+_WITHOUT_WORD = frozenset({"emptyDir", "none"})
 
 
 def accepted() -> Iterator[tuple[str, str, str]]:
@@ -84,7 +84,7 @@ def _has_effect(part: type[Part], field: msgspec.structs.FieldInfo) -> bool:
 
 @functools.cache
 def _words_of_the_engine() -> frozenset[str]:
-    """Every attribute and text in the engine's source: a field that is not among them cannot have an effect."""
+    """Every attribute that the engine's source reads: a field that is not among them cannot have an effect."""
     words: set[str] = set()
     for path in Path(next(iter(workflow.__path__))).glob("*.py"):
         if not path.name.startswith(("model", "lint", "ignored")):
@@ -92,9 +92,5 @@ def _words_of_the_engine() -> frozenset[str]:
     return frozenset(words)
 
 
-def _words(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            yield node.attr
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
+def _words(tree: ast.AST) -> set[str]:
+    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
