@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import uvicorn
+
     from open_inference.application import Application
     from open_inference.model import Model
 
@@ -84,6 +85,7 @@ def open_listener(arguments: argparse.Namespace) -> socket.socket:
 def serve(arguments: argparse.Namespace, listener: socket.socket) -> int:
     """Load the model, and meanwhile (unless supervised) answer that we live; then serve."""
     import uvicorn
+
     from open_inference.application import Application, Limits
     from open_inference.lifeline import report_ready, stop_with_supervisor
     from open_inference.metric import create_metrics

@@ -55,11 +55,17 @@ def load_model(folder: Path) -> Model:
     answer = _predict(pyfunc, schema, example, {})
     if answer.rows != len(example):
         raise ModelError(f"the model answers its example of {len(example)} rows with {answer.rows} rows")
-    if not schema.parameters:
-        # Requests are checked against the schema already: MLflow's second check would be a fifth of a prediction.
-        pyfunc.metadata.signature = None
+    _leave_checks_to_us(pyfunc)
     proven = replace(schema, outputs=_observe(answer, schema))
     return Model(proven, _is_rowwise(pyfunc, proven, example, answer), pyfunc)
+
+
+def _leave_checks_to_us(pyfunc: PyFuncModel) -> None:
+    """Requests are checked against the schema already: MLflow's second check would be a fifth of a prediction."""
+    from mlflow.models import ModelSignature
+
+    params = pyfunc.metadata.signature.params
+    pyfunc.metadata.signature = None if params is None else ModelSignature(params=params)
 
 
 def _to_frame(columns: Mapping[str, np.ndarray[Any, Any]]) -> pd.DataFrame:
