@@ -24,8 +24,8 @@ The files are Argo's (`argoproj.io/v1alpha1`, Argo 4). Every field of them is on
 * it is *refused*, with file, line and what to write instead. So is a field that Argo does not know, with the nearest
   one it does.
 
-Images are not pulled: a step's program must be on this machine. An `http` template passes lint and ends in an error
-when a run comes to it."""
+Images are not pulled: a step's program must be on this machine. An `http` template and a `resourceFieldRef` pass lint
+and end in an error when a run comes to them."""
 PARTS: tuple[type[Part], ...] = (
     Spec,
     model_template.Template,
@@ -51,7 +51,7 @@ PARTS: tuple[type[Part], ...] = (
     model_value.Artifact,
     model_value.Archive,
 )
-_ENDS_IN_ERROR = frozenset({"http"})
+_ENDS_IN_ERROR = frozenset({"http", "resourceFieldRef"})
 # What a volume or an artifact is when it is nothing else: the engine needs no word for it.
 _WITHOUT_WORD = frozenset({"emptyDir", "none"})
 
