@@ -6,9 +6,10 @@ import difflib
 import importlib
 import itertools
 import json
+import re
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -97,8 +98,20 @@ app = typer.Typer(
 )
 
 
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from platform_cli.cli.version import version
+
+        version()
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """One command from nothing to a running ML platform, and from data to a served model."""
 
 
@@ -126,20 +139,27 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _wants_json(argv: Sequence[str]) -> bool:
-    return "--output=json" in argv or any(pair == ("--output", "json") for pair in itertools.pairwise(argv))
+    """Told from the words alone: the error to be reported may be that they could not be parsed."""
+    pairs = itertools.pairwise(argv)
+    return any(word in ("--output=json", "-ojson") for word in argv) or any(
+        option in ("--output", "-o") and value == "json" for option, value in pairs
+    )
 
 
 def _usage_error(error: TyperException) -> UsageError:
     """Typer's own complaint in our words: what, where, and the nearest word that exists."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "mlops"
-    return UsageError(error.format_message(), hint=_nearest_choice(error) or f"see `{command} --help`")
+    message = error.format_message().replace("Value error, ", "")
+    return UsageError(message, hint=_nearest_choice(error.message) or f"see `{command} --help`")
 
 
-def _nearest_choice(error: TyperException) -> str:
-    choices = [str(choice) for choice in getattr(getattr(getattr(error, "param", None), "type", None), "choices", ())]
-    words = error.message.split("'")
-    near = difflib.get_close_matches(words[1], choices, n=1) if choices and len(words) > 1 else []
+def _nearest_choice(complaint: str) -> str:
+    """From Typer's words, since its exception does not hold the choices: `'embeded' is not one of 'embedded', …`."""
+    if " is not one of " not in complaint:
+        return ""
+    word, *choices = re.findall(r"'([^']*)'", complaint)
+    near = difflib.get_close_matches(word, choices, n=1)
     return f"did you mean `{near[0]}`?" if near else ""
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from platform_cli.cli.option import OutputOption
+from platform_cli.render.screen import Output
+
 app = typer.Typer(rich_markup_mode=None)
 
 
@@ -13,11 +16,14 @@ def _group() -> None:
 
 
 @app.command()
-def version() -> None:
+def version(output: OutputOption = Output.TEXT) -> None:
     """Print the version and what it runs on."""
     import platform
     from importlib.metadata import version as installed
 
-    typer.echo(
-        f"mlops {installed('mlops')}, Python {platform.python_version()} on {platform.system()} {platform.machine()}"
-    )
+    from platform_cli.render.screen import open_screen
+
+    facts = {"mlops": installed("mlops"), "python": platform.python_version()}
+    machine = f"{platform.system()} {platform.machine()}"
+    text = f"mlops {facts['mlops']}, Python {facts['python']} on {machine}"
+    open_screen(output, verbose=False).show({"type": "Version", **facts, "machine": machine}, [text])
