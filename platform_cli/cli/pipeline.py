@@ -198,13 +198,17 @@ def get(
     env: EnvOption = None,
     config: ConfigOption = None,
     output: OutputOption = Output.TEXT,
+    verbose: VerboseOption = False,
 ) -> None:
-    """Show one run: its steps, what they did, and how long they took."""
+    """Show one run: its steps, what they did, and how long they took.
+
+    A step that was reused says why; with --verbose, so does one that was not.
+    """
     from platform_cli.render.run import tree_lines
 
-    with load_context(cloud=cloud, env=env, config=config, output=output) as context:
+    with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context:
         workflow = context.cloud.engine().get(run)
-        context.screen.show({"type": "Workflow", **workflow}, tree_lines(workflow))
+        context.screen.show({"type": "Workflow", **workflow}, tree_lines(workflow, verbose=verbose))
 
 
 @app.command()

@@ -51,8 +51,11 @@ def parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def tree_lines(workflow: Mapping[str, Any]) -> list[str]:
-    """The run's head line, then its nodes in the order they ran, indented below their parents."""
+def tree_lines(workflow: Mapping[str, Any], *, verbose: bool = False) -> list[str]:
+    """The run's head line, then its nodes in the order they ran, indented below their parents.
+
+    A reused step says from which run; `verbose` also tells why the others had to run.
+    """
     status = workflow.get("status", {})
     head = Line(
         f"{name_template(workflow)}: {status.get('phase') or 'Pending'} {status.get('message') or ''}".rstrip(),
@@ -60,7 +63,19 @@ def tree_lines(workflow: Mapping[str, Any]) -> list[str]:
         workflow["metadata"]["name"],
         _seconds(status),
     )
-    return [head.text, *_branch("", _group_nodes(status.get("nodes") or {}), depth=0)]
+    nodes = status.get("nodes") or {}
+    why = {id_: _explain_reuse(node, nodes, verbose=verbose) for id_, node in nodes.items()}
+    return [head.text, *_branch("", _group_nodes(nodes), why, depth=0)]
+
+
+def _explain_reuse(node: Mapping[str, Any], nodes: Mapping[str, Any], *, verbose: bool) -> str:
+    """Why a node was reused or not; a retry has its last attempt's reason."""
+    children = node.get("children") or ()
+    told = nodes.get(children[-1], {}) if node["type"] == "Retry" and children else node
+    reuse = told.get("reuse") or {}
+    if reuse.get("hit"):
+        return f"(reused: {reuse['reason']})"
+    return f"(ran: {reuse['reason']})" if verbose and reuse.get("reason") else ""
 
 
 def _group_nodes(nodes: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
@@ -78,16 +93,19 @@ def _group_nodes(nodes: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]
     return groups
 
 
-def _branch(parent: str, groups: Mapping[str, list[Mapping[str, Any]]], *, depth: int) -> Iterator[str]:
+def _branch(
+    parent: str, groups: Mapping[str, list[Mapping[str, Any]]], why: Mapping[str, str], *, depth: int
+) -> Iterator[str]:
     for node in groups.get(parent, ()):
         is_seen = node["type"] not in _UNSEEN_KINDS and not (depth == 0 and node["id"] in groups)
         if is_seen:
-            yield _node_line(node, depth)
-        yield from _branch(node["id"], groups, depth=depth + is_seen)
+            yield _node_line(node, why[node["id"]], depth)
+        yield from _branch(node["id"], groups, why, depth=depth + is_seen)
 
 
-def _node_line(node: Mapping[str, Any], depth: int) -> str:
-    detail = find_summary(node) if node["phase"] == "Succeeded" else node.get("message") or node["phase"]
+def _node_line(node: Mapping[str, Any], why: str, depth: int) -> str:
+    text = find_summary(node) if node["phase"] == "Succeeded" else node.get("message") or node["phase"]
+    detail = " ".join(part for part in (text, why) if part)
     label = "  " * depth + node["displayName"].rpartition(".")[2]
     return "  " + Line(detail, _MARKS.get(node["phase"], "○"), label, _seconds(node)).text
 
