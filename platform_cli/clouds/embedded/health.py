@@ -70,7 +70,7 @@ def _inspect_engine(home: TargetHome, engine: Callable[[], Engine]) -> Layer:
         runs = list_live_runs(home, engine)
     except MlopsError as error:
         return Layer("engine", Health.DOWN, error.message)
-    return Layer("engine", Health.OK, f"running: {', '.join(runs)}" if runs else "no workflow runs")
+    return Layer("engine", Health.OK, f"running: {', '.join(runs)}" if runs else "no workflow is running")
 
 
 def _inspect_models(home: TargetHome, serving: Callable[[], Serving]) -> tuple[Layer, ...]:
