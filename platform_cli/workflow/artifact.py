@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from platform_cli.errors import StateError
 
@@ -140,7 +140,7 @@ class _Temporary:
     def __init__(self, folder: Path) -> None:
         self._file = tempfile.NamedTemporaryFile(dir=folder, delete=False)  # noqa: SIM115 - closed in __exit__
 
-    def __enter__(self) -> _Temporary:
+    def __enter__(self) -> Self:
         return self
 
     def write(self, data: bytes) -> None:

@@ -6,13 +6,12 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from platform_cli.errors import StateError
 from platform_cli.workflow.artifact import ArtifactStore, unpack
 from platform_cli.workflow.call import RunLeaf
 from platform_cli.workflow.model_container import Container, Script, Volume
@@ -21,7 +20,7 @@ from platform_cli.workflow.node import NodeOutputs
 from platform_cli.workflow.python_source import read_program, third_party_imports
 from platform_cli.workflow.sandbox import TEMPORARY, Mount, Sandbox, plan_namespace, visible_paths
 from platform_cli.workflow.scope import BindingError
-from platform_cli.workflow.step_client import StepRequest
+from platform_cli.workflow.step_channel import StepRequest
 from platform_cli.workflow.volume import VolumeStore
 
 SOURCE_PATH = "/argo/staging/script"
@@ -90,7 +89,7 @@ class Workshop:
         folder.mkdir(parents=True, exist_ok=True)
         mounts, has_state = self._mounts(leaf, container, folder)
         script = SOURCE_PATH if isinstance(container, Script) else ""
-        files = [*_paths(leaf), *([script] if script else [])]
+        files = [*_paths(leaf), *([script] if script else []), *_missing_folder(container.working_dir)]
         sandbox = Sandbox(folder / "root", mounts, files, self._visible(leaf), self.alias)
         sandbox.prepare()
         env = self._env(leaf, container)
@@ -164,8 +163,6 @@ class Workshop:
         binds: Sequence[tuple[str, str, bool]] = ()
         root = ""
         if self.use_namespaces:
-            if container.working_dir:
-                sandbox.locate(container.working_dir).mkdir(parents=True, exist_ok=True)
             plan = plan_namespace(sandbox)
             binds, root = plan.binds, plan.root
         else:
@@ -238,17 +235,6 @@ def describe_error(error: OSError) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
 
 
-def guard(action: Callable[[], None]) -> str:
-    """Do `action`; returns why it could not be done, or nothing."""
-    try:
-        action()
-    except OSError as error:
-        return describe_error(error)
-    except (BindingError, StateError) as error:
-        return str(error)
-    return ""
-
-
 def _container(leaf: RunLeaf) -> Container:
     container = leaf.template.script or leaf.template.container
     if container is None:
@@ -261,6 +247,11 @@ def _paths(leaf: RunLeaf) -> list[str]:
     sources = [parameter.value_from.path for parameter in outputs.parameters if parameter.value_from]
     artifacts = [artifact.path for artifact in (*leaf.inputs.artifacts, *outputs.artifacts)]
     return [path for path in (*artifacts, *sources) if path]
+
+
+def _missing_folder(path: str) -> list[str]:
+    """A file that makes `path` one of the node's own folders, as a container runtime does with a missing one."""
+    return [] if not path or Path(path).is_dir() else [f"{path}/.folder"]
 
 
 def _read_parameter(job: Job, wanted: Parameter, *, must: bool) -> Parameter | None:

@@ -18,7 +18,8 @@ from platform_cli.workflow.job import Job, Workshop, artifact_key, describe_erro
 from platform_cli.workflow.node import NodeOutputs, Reuse
 from platform_cli.workflow.reuse import ANNOTATION, ReuseRow, ReuseStore, collect_ingredients
 from platform_cli.workflow.scope import BindingError
-from platform_cli.workflow.step_client import StepClient, StepEvent, StepExited, StepStarted
+from platform_cli.workflow.step_channel import StepEvent, StepExited, StepStarted
+from platform_cli.workflow.step_client import StepClient
 from platform_cli.workflow.step_output import StepOutput
 
 LOG_NAME = "log"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from platform_cli.errors import StateError, ToolError
+from platform_cli.errors import InterruptedByUser, StateError, ToolError
 from platform_cli.events import Emit, LogLine
 from platform_cli.layout import TargetHome
 from platform_cli.process import current, scrub_environment, spawn_detached
@@ -105,12 +105,19 @@ class LocalEngine:
         from platform_cli.workflow.assembly import assemble
 
         run = self.store.run(name)
-        with self.drive(run.name):
+        with self.hold(run.name):
             run = self.store.run(run.name)
             if run.status.phase in _OVER:
                 hint = f"open it again with: mlops pipeline submit --resume {run.name}"
                 raise StateError(f"run {run.name} has ended: {run.status.phase}", hint=hint)
-            assemble(self, run, emit).drive()
+            self.store.claim(run.name, current())
+            # A failure leaves the claim, so that the next command settles what was left behind.
+            try:
+                assemble(self, run, emit).drive()
+            except InterruptedByUser:
+                self.store.claim(run.name, None)
+                raise
+            self.store.claim(run.name, None)
         return self.get(run.name)
 
     def start(self, name: str) -> None:
@@ -141,7 +148,7 @@ class LocalEngine:
     def delete(self, name: str) -> None:
         """See `Engine.delete`."""
         run = self.store.run(name)
-        with self.drive(run.name, claim=False):
+        with self.hold(run.name):
             for key in self.store.delete(run.name):
                 self.artifacts.discard(key)
         remove_tree(self.folder(run.name))
@@ -152,7 +159,7 @@ class LocalEngine:
         if run.engine is not None and run.engine.alive:
             self._wake(run)
             return
-        with self.drive(run.name, claim=False):
+        with self.hold(run.name):
             reopen(self.store, run, self.folder(run.name))
 
     def reconcile(self) -> None:
@@ -174,7 +181,7 @@ class LocalEngine:
             del self.__dict__["store"]
 
     @contextmanager
-    def drive(self, name: str, *, claim: bool = True) -> Iterator[None]:
+    def hold(self, name: str) -> Iterator[None]:
         """Be the only one who drives or changes a run.
 
         Raises:
@@ -190,13 +197,7 @@ class LocalEngine:
                 owner = f" (process {engine.pid})" if engine else ""
                 hint = f"follow it with: mlops pipeline logs {name} --follow, or end it: mlops pipeline stop {name}"
                 raise StateError(f"run {name} is driven by another process{owner}", hint=hint) from None
-            if claim:
-                self.store.claim(name, current())
-            try:
-                yield
-            finally:
-                if claim:
-                    self.store.claim(name, None)
+            yield
 
     def _wake(self, run: Run) -> None:
         import signal

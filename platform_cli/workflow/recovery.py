@@ -27,7 +27,9 @@ _POLL_S = 0.05
 def reconcile_runs(store: RunStore, folder: Callable[[str], Path]) -> None:
     """Settle every run whose engine is gone: end what it left running, mark what was not over, allow to resume."""
     for run in store.unfinished():
-        if run.engine is not None and not run.engine.alive and not _is_driven(folder(run.name)):
+        # Our own claim without the lock is left from a drive that an error ended.
+        is_gone = run.engine is not None and (not run.engine.alive or run.engine.pid == os.getpid())
+        if is_gone and not _is_driven(folder(run.name)):
             _end_orphans(store.processes(run.name).values())
             store.write(run.name, _post_mortem(run, store.nodes(run.name)))
             store.claim(run.name, None)

@@ -51,7 +51,10 @@ class RetryFrame:
         except BROKEN as error:
             self.scheduler.fail(attempt, str(error))
             return
-        self.scheduler.invoke(replace(self.invocation, call=attempt, template=template))
+        # The template itself may be a dag with retries inside, whose module needs this one.
+        from platform_cli.workflow.invoke import invoke
+
+        invoke(self.scheduler, replace(self.invocation, call=attempt, template=template))
 
     def _opened(self, node: Node) -> None:
         self.node.children.append(node.id)

@@ -21,20 +21,19 @@ from platform_cli.workflow.call import (
     Gate,
     Invocation,
     LeafOutcome,
-    Memorize,
     RunLeaf,
     StopLeaf,
     Wait,
 )
 from platform_cli.workflow.condition import ConditionError
 from platform_cli.workflow.depends import DependsError
-from platform_cli.workflow.duration import parse_duration
 from platform_cli.workflow.expression import ExpressionError
+from platform_cli.workflow.history import History
 from platform_cli.workflow.library import Library
 from platform_cli.workflow.model_container import KeySelector
 from platform_cli.workflow.model_template import Memoize, RetryStrategy
-from platform_cli.workflow.model_value import Artifact, Parameter
-from platform_cli.workflow.node import Node, NodeInputs, NodeOutputs, Reuse, node_id
+from platform_cli.workflow.model_value import Artifact
+from platform_cli.workflow.node import Node, NodeInputs, NodeOutputs, node_id
 from platform_cli.workflow.scope import (
     BindingError,
     Values,
@@ -95,17 +94,11 @@ class Scheduler:
     _pods: Gate = field(default_factory=lambda: Gate(None))
     _leaves: dict[str, Call] = field(default_factory=dict)
     _timers: dict[str, Callable[[], None]] = field(default_factory=dict)
-    _kept: dict[str, Node] = field(default_factory=dict)
-    _kept_inside: dict[str, list[Node]] = field(default_factory=dict)
+    _history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
         self._pods = Gate(self.parallelism)
-        for node in self.earlier:
-            self._kept_inside.setdefault(node.boundary_id, []).append(node)
-            if node.phase == "Succeeded":
-                self._kept[node.name] = node
-
-    # ── events ──────────────────────────────────────────────────────────────
+        self._history = History(self.earlier)
 
     def begin(self, call: Call) -> None:
         """Start with `call`, the entrypoint or a handler."""
@@ -149,8 +142,6 @@ class Scheduler:
         commands, self._commands = self._commands, []
         changed, self.changed = self.changed, {}
         return commands, changed
-
-    # ── for the parts of the scheduler ──────────────────────────────────────
 
     def later(self, action: Callable[[], None]) -> None:
         """Do it after what is being done now: long chains must not become deep stacks."""
@@ -218,8 +209,6 @@ class Scheduler:
         """Nothing new starts inside `boundary`."""
         self._gates[boundary].close()
 
-    # ── calls ───────────────────────────────────────────────────────────────
-
     def execute(self, call: Call) -> None:
         """Carry out a call, now or when its boundary has room."""
         gate = self._gates.get(call.boundary)
@@ -238,18 +227,17 @@ class Scheduler:
         if self.expired and not call.is_handler:
             self.close(call, self.open(call, "Skipped", "Running"), "Failed", self.expired)
             return
-        if self._adopt(call):
+        if not call.is_handler and self._take_over(call):
             return
         try:
             invocation = self._invocation(call)
         except BROKEN as error:
             self.fail(call, str(error))
             return
-        if self._remembered(invocation):
-            return
-        invocation = self._remembering(invocation)
-        if not self._retried(invocation):
-            self.invoke(invocation)
+        # Composites call the scheduler in turn, so their modules are not known yet while this one is loaded.
+        from platform_cli.workflow.invoke import perform
+
+        perform(self, invocation)
 
     def _invocation(self, call: Call) -> Invocation:
         template, scope = self.library.resolve(call.callee, call.scope)
@@ -270,79 +258,20 @@ class Scheduler:
         replaced = substitute(template, names, allow_unresolved=True)
         return Invocation(call=call, template=replaced, inputs=inputs, scope=scope)
 
-    def _adopt(self, call: Call) -> bool:
+    def _take_over(self, call: Call) -> bool:
         """Take over what an earlier attempt at this run finished."""
-        node = None if call.is_handler else self._kept.get(call.name)
-        if node is None:
-            return False
-        for part in self._subtree(node):
+        kept = self._history.kept(call.name)
+        for part in kept:
             self.nodes[part.id] = part
             self.touch(part)
             self._publish(part)
-        call.opened(node)
-        self.later(lambda: call.done(node))
-        return True
+        if kept:
+            call.opened(kept[0])
+            self.later(lambda: call.done(kept[0]))
+        return bool(kept)
 
-    def _subtree(self, node: Node) -> Iterable[Node]:
-        yield node
-        for inner in self._kept_inside.get(node.id, ()):
-            yield from self._subtree(inner)
-        if node.type == "Retry":
-            attempts = (f"{node.name}({index})" for index in range(len(node.children)))
-            yield from (self._kept[name] for name in attempts if name in self._kept)
-
-    def _remembered(self, invocation: Invocation) -> bool:
-        memoize = invocation.template.memoize
-        outputs = self.world.recall(memoize) if memoize is not None and memoize.cache is not None else None
-        if outputs is None or memoize is None or memoize.cache is None:
-            return False
-        node = self.open(invocation.call, "Pod", "Running", invocation.inputs)
-        cache = memoize.cache.config_map.name
-        node.outputs, node.reuse = outputs, Reuse(True, f"memoized in {cache} as {memoize.key}", memoize.key)
-        self.close(invocation.call, node, "Succeeded")
-        return True
-
-    def _remembering(self, invocation: Invocation) -> Invocation:
-        """`invocation`, its outputs to be kept when it succeeds."""
-        memoize, call = invocation.template.memoize, invocation.call
-        if memoize is None or memoize.cache is None:
-            return invocation
-
-        def done(node: Node | None) -> None:
-            if node is not None and node.phase == "Succeeded":
-                self.ask(Memorize(memoize, node.outputs or NodeOutputs()))
-            call.done(node)
-
-        return replace(invocation, call=replace(call, done=done))
-
-    def _retried(self, invocation: Invocation) -> bool:
-        from platform_cli.workflow.retry import RetryFrame
-
-        is_leaf = invocation.template.kind in ("container", "script")
-        strategy = invocation.template.retry_strategy or (self.retry_strategy if is_leaf else None)
-        if strategy is None:
-            return False
-        RetryFrame(self, invocation, strategy).begin()
-        return True
-
-    def invoke(self, invocation: Invocation) -> None:
-        """Run the template itself, after retries and memory were asked."""
-        from platform_cli.workflow.dag import DagFrame
-        from platform_cli.workflow.steps import StepsFrame
-
-        match invocation.template.kind:
-            case "container" | "script":
-                self._leaf(invocation)
-            case "suspend":
-                self._suspend(invocation)
-            case "dag":
-                DagFrame(self, invocation).begin()
-            case "steps":
-                StepsFrame(self, invocation).begin()
-            case kind:
-                self.fail(invocation.call, f"the local engine does not run {kind or 'empty'} templates")
-
-    def _leaf(self, invocation: Invocation) -> None:
+    def run_leaf(self, invocation: Invocation) -> None:
+        """Ask for a process, as soon as the run may have another."""
         call = invocation.call
 
         def run() -> None:
@@ -352,25 +281,9 @@ class Scheduler:
 
         self._pods.enter(run, lambda: call.done(None))
 
-    def _suspend(self, invocation: Invocation) -> None:
-        call, suspend = invocation.call, invocation.template.suspend
-        try:
-            seconds = parse_duration(suspend.duration) if suspend and suspend.duration else None
-        except ValueError as error:
-            self.fail(call, str(error))
-            return
-        node = self.open(call, "Suspend", "Running", invocation.inputs)
-
-        def resume() -> None:
-            given = tuple(_supplied(parameter) for parameter in invocation.template.outputs.parameters)
-            node.outputs = NodeOutputs(parameters=given) if given else None
-            phase = "Failed" if self.expired and not call.is_handler else "Succeeded"
-            self.close(call, node, phase, self.expired if phase == "Failed" else "")
-
-        if seconds is not None:
-            self.wait(node.id, seconds, resume)
-            return
-        self._timers[node.id] = resume
+    def wait_for_person(self, node: Node, then: Callable[[], None]) -> None:
+        """Do `then` once someone lets the suspended node go on."""
+        self._timers[node.id] = then
         self.ask(Ask(node.id))
 
     def _publish(self, node: Node) -> None:
@@ -385,9 +298,3 @@ class Scheduler:
             if found.global_name
         ]
         self.artifacts |= collect_artifacts("workflow.outputs.artifacts", named)
-
-
-def _supplied(parameter: Parameter) -> Parameter:
-    source = parameter.value_from
-    value = parameter.value if parameter.value is not None else (source.default if source else None)
-    return Parameter(name=parameter.name, value=value or "", global_name=parameter.global_name)

@@ -19,59 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from platform_cli.process import ProcessId
+from platform_cli.workflow.step_channel import (
+    StepEvent,
+    StepExited,
+    StepRequest,
+    StepStarted,
+    send,
+    spawn_server,
+    start_message,
+)
 from platform_cli.workflow.step_output import StepOutput
 
-_PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _READ_BYTES = 1 << 16
-_BOOT = (
-    "import sys; sys.path.insert(0, {root!r}); from platform_cli.workflow.step_server import main; "
-    "sys.path.remove({root!r}); main()"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepRequest:
-    """A process to start.
-
-    Attributes:
-        argv: the program and its arguments; `python` is True when it is Python code that may run in a fork.
-        env: the complete environment.
-        cwd: as the process sees it.
-        binds: what its mount namespace shows (see `mount.enter`); empty for none.
-        root: the folder to make `/`, or empty.
-        modules: what the code imports, so that it can start in a process that has them.
-        limits: such as {"RLIMIT_CORE": 0}.
-    """
-
-    argv: Sequence[str]
-    env: Mapping[str, str]
-    cwd: str
-    binds: Sequence[tuple[str, str, bool]] = ()
-    root: str = ""
-    python: bool = False
-    modules: frozenset[str] = frozenset()
-    limits: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class StepStarted:
-    """Step `step` has a process."""
-
-    step: int
-    process: ProcessId
-
-
-@dataclass(frozen=True, slots=True)
-class StepExited:
-    """Step `step` is over: `code` is negative for a signal. `problem` says why it never ran, or was lost."""
-
-    step: int
-    code: int
-    problem: str = ""
-    max_rss: int = 0
-
-
-StepEvent = StepStarted | StepExited
 
 
 @dataclass(slots=True, eq=False)
@@ -135,7 +94,7 @@ class StepClient:
             return
         for generation in self._generations:
             if step in generation.steps:
-                _send(generation.channel, {"do": "signal", "id": step, "signal": number})
+                send(generation.channel, {"do": "signal", "id": step, "signal": number})
 
     def watch(self, descriptor: int) -> None:
         """Let `poll` return early when `descriptor` can be read; its content is thrown away."""
@@ -171,7 +130,7 @@ class StepClient:
         if not self._generations:
             ours, theirs = socket.socketpair()
             with theirs:
-                self._server = _spawn_server(theirs, self._env, self._log)
+                self._server = spawn_server(theirs, self._env, self._log)
             self._adopt(_Generation(ours, ready=True))
         return self._generations[0]
 
@@ -187,7 +146,7 @@ class StepClient:
             if wanted:
                 ours, theirs = socket.socketpair()
                 with theirs:
-                    _send(last.channel, {"do": "grow", "modules": sorted(wanted)}, [theirs.fileno()])
+                    send(last.channel, {"do": "grow", "modules": sorted(wanted)}, [theirs.fileno()])
                 self._adopt(_Generation(ours, modules=last.modules | wanted))
                 return
 
@@ -216,7 +175,7 @@ class StepClient:
             self._selector.register(read, selectors.EVENT_READ, step)
         writers = [write for _, write in pipes.values()]
         generation.steps.add(step)
-        sent = _send(generation.channel, _message(step, known.request, fork=self._fork_python), writers)
+        sent = send(generation.channel, start_message(step, known.request, fork=self._fork_python), writers)
         for descriptor in writers:
             os.close(descriptor)
         if not sent:
@@ -304,46 +263,6 @@ class StepClient:
             self._dispatch()
         if self._generations:
             self._grow()
-
-
-def _spawn_server(channel: socket.socket, env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = channel.fileno()
-    with log.open("ab") as complaints:
-        # A session of its own keeps the terminal's Ctrl-C away from it: stopping steps is the engine's decision.
-        return subprocess.Popen(
-            [sys.executable, "-P", "-c", _BOOT.format(root=str(_PACKAGE_PARENT)), str(descriptor)],
-            stdin=subprocess.DEVNULL,
-            stdout=complaints,
-            stderr=complaints,
-            env=dict(env),
-            pass_fds=(descriptor,),
-            start_new_session=True,
-        )
-
-
-def _message(step: int, request: StepRequest, *, fork: bool) -> dict[str, Any]:
-    return {
-        "do": "start",
-        "id": step,
-        "mode": "python" if request.python and fork else "exec",
-        "argv": list(request.argv),
-        "env": dict(request.env),
-        "cwd": request.cwd,
-        "binds": list(request.binds),
-        "root": request.root,
-        "limits": dict(request.limits),
-    }
-
-
-def _send(channel: socket.socket, message: dict[str, Any], descriptors: Sequence[int] = ()) -> bool:
-    data = json.dumps(message).encode() + b"\n"
-    try:
-        sent = socket.send_fds(channel, [data], list(descriptors)) if descriptors else 0
-        channel.sendall(data[sent:])
-    except (BrokenPipeError, ConnectionResetError):
-        return False
-    return True
 
 
 def _kill_group(pid: int) -> None:

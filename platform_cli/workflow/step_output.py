@@ -90,7 +90,7 @@ class StepOutput:
 
 def read_lines(text: str) -> Iterator[tuple[str, str]]:
     """(stream, line) of each line of a log."""
-    for line in text.splitlines():
+    for line in text.split("\n"):
         parts = line.split(" ", 3)
         if len(parts) == 4 and parts[1] in _STREAMS:  # noqa: PLR2004 - time, stream, tag, text
             yield parts[1], parts[3]
