@@ -43,8 +43,10 @@ def hold_lock(path: Path, *, target: str, command: str) -> Iterator[None]:
     file = _acquire(path, target)
     try:
         holder = Holder(os.getpid(), socket.gethostname(), time.time(), command)
-        os.ftruncate(file, 0)
-        os.pwrite(file, json.dumps(asdict(holder)).encode(), 0)
+        # The lock itself needs no space: on a full disk only the holder's name is missing.
+        with contextlib.suppress(OSError):
+            os.ftruncate(file, 0)
+            os.pwrite(file, json.dumps(asdict(holder)).encode(), 0)
         yield
     finally:
         path.unlink(missing_ok=True)

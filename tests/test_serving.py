@@ -27,6 +27,7 @@ from serving_fixtures import MEASURES, SETOSA, VIRGINICA, Registered, RunningSer
 from platform_cli.errors import (
     DeadlineError,
     InputError,
+    MlopsError,
     NotFoundError,
     NotReadyError,
     PreflightError,
@@ -292,6 +293,38 @@ def test_a_deploy_that_is_killed_is_finished_by_the_next(serving: LocalServing, 
     assert serving.deploy(ref("iris")).state is ServingState.READY
     assert serving.deploy(ref("iris/2")).state is ServingState.READY
     assert not scratch.exists()
+
+
+@pytest.fixture
+def small_disk(home: TargetHome) -> Iterator[Path]:
+    """A file system of 4 MB below the target's serving folder."""
+    home.serving.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(home.serving)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs the right to mount a tmpfs")
+    yield home.serving
+    subprocess.run(["umount", "--lazy", str(home.serving)], check=True)
+
+
+def test_a_full_disk_ends_no_model(small_disk: Path, serving: LocalServing, home: TargetHome) -> None:
+    endpoint = serving.deploy(ref("iris/1"))
+    filler = small_disk / ".filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(b"x" * 4096):
+            pass
+    with pytest.raises(MlopsError, match=r"No space left|cannot copy"):
+        serving.deploy(ref("iris/2"))
+    assert answer(endpoint) < 1.01
+    os.kill(processes(home)[1].pid, signal.SIGKILL)
+    assert answer(endpoint) < 1.01
+    filler.unlink()
+    # What could not be written down is written as soon as there is room.
+    end = time.monotonic() + 60
+    while serving.get("iris").restarts != 1:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert wait_for(serving, ServingState.READY).version == "1"
+    assert serving.deploy(ref("iris/2")).version == "2"
 
 
 def test_a_log_that_grew_is_moved_aside(tmp_path: Path) -> None:

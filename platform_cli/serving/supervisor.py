@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -35,6 +36,7 @@ class Supervisor:
         self._started: float | None = None
         self._reason = ""
         self._rejection: Rejection | None = None
+        self._unwritten: Condition | None = None
 
     def follow_wish(self) -> None:
         """Read again what should run, and act on it."""
@@ -59,6 +61,7 @@ class Supervisor:
         self._sweep(now)
         if self._retry_at is not None and self._retry_at <= now and self._coming is None:
             self._start()
+        self._write()
 
     def pipes(self) -> set[int]:
         """What to watch for readiness."""
@@ -117,8 +120,10 @@ class Supervisor:
 
     def _go_back(self, deployment: Deployment) -> None:
         """Wish for what still answers, unless a command changed the wish meanwhile."""
-        if require_deployment(self._place).generation == self._wanted.generation:
-            self._place.write_deployment(deployment)
+        # When it cannot be written, the command that waits for us writes it.
+        with contextlib.suppress(StateError):
+            if require_deployment(self._place).generation == self._wanted.generation:
+                self._place.write_deployment(deployment)
         self._wanted = deployment
 
     def _lose(self, server: ServerProcess) -> None:
@@ -154,22 +159,28 @@ class Supervisor:
     def _record(self, phase: str = "") -> None:
         servers = [server for server in (self._answering, self._coming, *(s for s, _ in self._leaving)) if server]
         answering = self._answering.deployment if self._answering else self._wanted
-        self._place.write_condition(
-            Condition(
-                supervisor=current(),
-                phase=phase or self._name_phase(),
-                version=answering.version,
-                source=answering.source,
-                generation=self._wanted.generation,
-                port=self._listener.getsockname()[1],
-                wanted_port=self._wanted.port,
-                reason=self._reason,
-                servers=tuple(server.identity for server in servers),
-                started=self._started,
-                restarts=self._restarts,
-                rejection=self._rejection,
-            )
+        self._unwritten = Condition(
+            supervisor=current(),
+            phase=phase or self._name_phase(),
+            version=answering.version,
+            source=answering.source,
+            generation=self._wanted.generation,
+            port=self._listener.getsockname()[1],
+            wanted_port=self._wanted.port,
+            reason=self._reason,
+            servers=tuple(server.identity for server in servers),
+            started=self._started,
+            restarts=self._restarts,
+            rejection=self._rejection,
         )
+        self._write()
+
+    def _write(self) -> None:
+        """Write down what is not yet written; a full disk must not end a model that answers, so try again later."""
+        if self._unwritten is not None:
+            with contextlib.suppress(StateError):
+                self._place.write_condition(self._unwritten)
+                self._unwritten = None
 
     def _name_phase(self) -> str:
         if self._answering is not None:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from platform_cli.errors import MlopsError
+from platform_cli.errors import MlopsError, StateError
 from platform_cli.lock import hold_lock
 from platform_cli.process import current, stop_tree
 from platform_cli.serving.port import open_listener
@@ -52,7 +52,9 @@ def _run(supervisor: Supervisor, place: Place, alarm: int, received: set[int]) -
         ready = _wait(alarm, supervisor.pipes(), supervisor.pause_s())
         if signal.SIGHUP in received:
             received.discard(signal.SIGHUP)
-            supervisor.follow_wish()
+            # An unreadable wish changes nothing: what answers goes on.
+            with contextlib.suppress(StateError):
+                supervisor.follow_wish()
         supervisor.tend(ready)
         for log in (place.server_log, place.supervisor_log):
             rotate(log)
@@ -62,7 +64,9 @@ def _run(supervisor: Supervisor, place: Place, alarm: int, received: set[int]) -
 def rotate(log: Path, *, limit: int = LOG_BYTES) -> None:
     """Move a log that grew past `limit` bytes aside, keeping one; its writers append, so they go on at the start."""
     if log.is_file() and log.stat().st_size > limit:
-        shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+        # On a full disk the old lines are lost: that is what makes room.
+        with contextlib.suppress(OSError):
+            shutil.copyfile(log, log.with_name(f"{log.name}.1"))
         os.truncate(log, 0)
 
 
