@@ -15,6 +15,7 @@ from platform_cli.journal import Journal, read_history
 from platform_cli.layout import TargetHome
 from platform_cli.lock import hold_lock
 from platform_cli.plan import Operation, Plan, build_plan
+from platform_cli.render.record import recorded
 from platform_cli.target import Target
 
 if TYPE_CHECKING:
@@ -45,10 +46,12 @@ def deploy(cloud: Cloud, target: Target, home: TargetHome, *, confirm: Confirm, 
     with _changing(home, target, "mlops deploy"):
         plan = plan_deploy(cloud, target)
         confirm(plan)
-        if plan.changes:
-            _require_fit(cloud, target)
-        with Journal(home.journal) as journal:
-            apply_plan(plan, run=cloud.run_stage, journal=journal, emit=emit)
+        if not plan.changes:
+            apply_plan(plan, run=cloud.run_stage, journal=Journal(home.journal), emit=emit)
+            return plan
+        _require_fit(cloud, target)
+        with Journal(home.journal) as journal, recorded(emit, home.logs / "deploy.log") as emit_twice:
+            apply_plan(plan, run=cloud.run_stage, journal=journal, emit=emit_twice)
         return plan
 
 

@@ -96,6 +96,7 @@ def test_from_nothing_to_deployed_to_nothing(project: Path, home: TargetHome) ->
     first = outcomes(mlops(project, "deploy", "--yes", "--output", "json").stdout)
     assert list(first.values()) == ["created"] * 4 + ["unchanged"]
     assert home.root.stat().st_mode & 0o077 == 0
+    assert outcomes((home.logs / "deploy.log").read_text()) == first
     config = home.config_maps / "mlops-platform"
     assert (config / "mlflow-tracking-uri").read_text() == f"sqlite:///{home.tracking_database}"
     assert (config / "environment").read_text() == "dev"
@@ -169,6 +170,20 @@ def test_killed_in_every_stage_the_next_deploy_goes_on(project: Path, home: Targ
     assert list(project.iterdir()) == []
 
 
+def test_killed_in_the_middle_of_a_migration_the_next_deploy_begins_it_anew(project: Path, home: TargetHome) -> None:
+    first = start(project, "deploy", "--yes", "--output", "json")
+    wait_for_stage(first, "tracking-database")
+    fresh = home.tracking_database.with_name("mlflow.db.new")
+    while not (fresh.is_file() and fresh.stat().st_size > 0):
+        time.sleep(0.01)
+    first.kill()
+    first.communicate()
+    assert not home.tracking_database.exists()
+    mlops(project, "deploy", "--yes")
+    mlops(project, "status")
+    assert not fresh.exists()
+
+
 def test_two_deploys_at_once_and_ctrl_c(project: Path, home: TargetHome) -> None:
     first = start(project, "deploy", "--yes", "--output", "json")
     wait_for_stage(first, "tracking-database")
@@ -178,6 +193,7 @@ def test_two_deploys_at_once_and_ctrl_c(project: Path, home: TargetHome) -> None
     _, errors = first.communicate()
     assert first.returncode == 130
     assert "run the same command again" in errors
+    assert f"log: {home.logs / 'deploy.log'}" in errors
     assert not home.lock.exists()
     mlops(project, "deploy", "--yes")
     mlops(project, "status")

@@ -71,7 +71,7 @@ def test_each_event_has_its_line() -> None:
         "- skipped when is false 0.2 s",
         "✓ again done (reused: nothing changed) 0.2 s",
         "warning: the disk is nearly full",
-        "✗ iris-abcde Failed: step train-model failed 3.0 s",
+        "✗ pipeline iris-abcde Failed: step train-model failed 3.0 s",
     ]
 
 

@@ -39,6 +39,15 @@ class Screen(Protocol):
         """Leave the terminal as it was found."""
 
 
+def format_event(event: Event) -> str:
+    """An event as one JSON object on one line."""
+    return _format({"type": type(event).__name__, **dataclasses.asdict(event)})
+
+
+def _format(fields: Mapping[str, Any]) -> str:
+    return json.dumps({"schema_version": SCHEMA_VERSION, **fields}, ensure_ascii=False, default=str)
+
+
 class JsonScreen:
     """One JSON object a line, each with `schema_version` and `type`."""
 
@@ -47,7 +56,7 @@ class JsonScreen:
 
     def emit(self, event: Event) -> None:
         """Write the event under its class' name."""
-        self._write({"type": type(event).__name__, **dataclasses.asdict(event)})
+        print(format_event(event), file=self._stream, flush=True)
 
     def show(self, document: Mapping[str, Any], lines: Sequence[str]) -> None:  # noqa: ARG002 - people's half
         """Write the document."""
@@ -61,8 +70,7 @@ class JsonScreen:
         """Nothing to put back."""
 
     def _write(self, fields: Mapping[str, Any]) -> None:
-        line = json.dumps({"schema_version": SCHEMA_VERSION, **fields}, ensure_ascii=False, default=str)
-        print(line, file=self._stream, flush=True)
+        print(_format(fields), file=self._stream, flush=True)
 
 
 class TextScreen:

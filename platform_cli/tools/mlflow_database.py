@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -56,24 +57,27 @@ def read_revision(database: Path) -> str | None:
 def initialise(tracking_uri: str, artifact_root: Path) -> str:
     """Create MLflow's SQLite database, or bring it to the installed MLflow's schema; safe to repeat.
 
-    It is set to write-ahead logging, so that readers and the training steps do not block one another.
+    MLflow's migrations are no transaction: one that is cut off can neither go on nor go back. So they run on a copy,
+    which takes the database's place only when they are through. It is set to write-ahead logging, so that readers and
+    the training steps do not block one another.
 
     Returns:
         The schema's revision.
 
     Raises:
-        StateError: it is locked by another process, damaged, or from a newer MLflow.
+        StateError: it is in use by another process, damaged, from a newer MLflow, or the disk is full.
     """
     path = _database_path(tracking_uri)
     if path is None:
         raise UsageError(f"{tracking_uri} is no SQLite address")
     path.parent.mkdir(parents=True, exist_ok=True)
     artifact_root.mkdir(parents=True, exist_ok=True)
-    read_revision(path)
-    with contextlib.closing(sqlite3.connect(path, timeout=_LOCK_WAIT_S)) as connection:
-        _set_write_ahead(connection, path)
+    found = read_revision(path)
     with quiet():
-        _migrate(tracking_uri, artifact_root, path)
+        from mlflow.store.db.utils import _get_latest_schema_revision
+
+        if found != _get_latest_schema_revision():
+            _build_anew(path, artifact_root, found)
     return read_revision(path) or ""
 
 
@@ -96,26 +100,56 @@ def _database_path(tracking_uri: str) -> Path | None:
     return Path(tracking_uri.removeprefix(_SQLITE)) if tracking_uri.startswith(_SQLITE) else None
 
 
-def _set_write_ahead(connection: sqlite3.Connection, path: Path) -> None:
+def _build_anew(path: Path, artifact_root: Path, found: str | None) -> None:
+    fresh = path.with_name(f"{path.name}.new")
+    _remove(fresh)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        if path.is_file():
+            _copy(path, fresh)
+        _migrate(fresh, artifact_root, upgrades=found is not None)
+        # One file, no log beside it, so that a rename moves all of it; WAL is a mark in the file and goes along.
+        _set_journal_mode(fresh, "delete")
+        _set_journal_mode(fresh, "wal")
     except sqlite3.DatabaseError as error:
         raise _broken(path, str(error)) from error
+    else:
+        fresh.replace(path)
+    finally:
+        _remove(fresh)
 
 
-def _migrate(tracking_uri: str, artifact_root: Path, path: Path) -> None:
+def _copy(path: Path, fresh: Path) -> None:
+    """Copy a database that nobody uses: leaving WAL mode needs it alone, and takes the log into the file."""
+    _set_journal_mode(path, "delete")
+    shutil.copyfile(path, fresh)
+
+
+def _set_journal_mode(path: Path, mode: str) -> None:
+    with contextlib.closing(sqlite3.connect(path, timeout=_LOCK_WAIT_S)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+
+
+def _remove(path: Path) -> None:
+    for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        file.unlink(missing_ok=True)
+
+
+def _migrate(path: Path, artifact_root: Path, *, upgrades: bool) -> None:
     from alembic.util import CommandError
     from mlflow.exceptions import MlflowException
     from mlflow.store.db.utils import _upgrade_db, create_sqlalchemy_engine_with_retry
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
     from sqlalchemy.exc import SQLAlchemyError
 
+    uri = f"{_SQLITE}{path}"
     try:
-        if read_revision(path) is not None:
-            _upgrade_db(create_sqlalchemy_engine_with_retry(tracking_uri))
-        SqlAlchemyStore(tracking_uri, artifact_root.as_uri())
+        if upgrades:
+            engine = create_sqlalchemy_engine_with_retry(uri)
+            _upgrade_db(engine)
+            engine.dispose()
+        SqlAlchemyStore(uri, artifact_root.as_uri()).engine.dispose()
     except MlflowException as error:
-        raise translate(error, tracking_uri) from error
+        raise translate(error, uri) from error
     except SQLAlchemyError as error:
         # Alembic lets a full disk through as it is.
         raise _broken(path, str(error.__cause__ or error)) from error

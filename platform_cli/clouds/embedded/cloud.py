@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, assert_never
 
-from platform_cli.clouds.embedded import check, dashboard, files, health, observation, removal, stages
+from platform_cli.clouds.embedded import stages
 from platform_cli.errors import NotReadyError, PreflightError, UsageError
 from platform_cli.stage import (
     ConfigMap,
@@ -48,6 +47,8 @@ class EmbeddedCloud:
 
     def observe(self) -> Facts:
         """See `Cloud.observe`."""
+        from platform_cli.clouds.embedded import observation
+
         return observation.observe(
             self._home, folders=stages.list_folders(self._home), engine=self._open_engine, serving=self._open_serving
         )
@@ -62,6 +63,8 @@ class EmbeddedCloud:
 
     def run_stage(self, stage: Stage, emit: Emit) -> str:  # noqa: ARG002, PLR0911 - the Protocol's; one return per kind
         """See `Cloud.run_stage`."""
+        from platform_cli.clouds.embedded import dashboard, files, removal
+
         work = stage.work
         match work:
             case Folders():
@@ -87,11 +90,15 @@ class EmbeddedCloud:
 
     def prove_gone(self, before: Facts, *, keep_data: bool) -> Proof:
         """See `Cloud.prove_gone`."""
+        from platform_cli.clouds.embedded import removal
+
         kept = self.list_removals(keep_data=keep_data)[-1].work
         return removal.prove_gone(self._home, before.listeners, kept.keep if isinstance(kept, RemoveFiles) else ())
 
     def inspect(self) -> tuple[Layer, ...]:
         """See `Cloud.inspect`."""
+        from platform_cli.clouds.embedded import health
+
         if not self._is_deployed:
             return ()
         return health.inspect(
@@ -100,6 +107,8 @@ class EmbeddedCloud:
 
     def list_checks(self) -> tuple[Check, ...]:
         """See `Cloud.list_checks`."""
+        from platform_cli.clouds.embedded import check
+
         return check.list_checks(self._config.embedded, self._home)
 
     def require_deployed(self) -> None:
@@ -109,6 +118,8 @@ class EmbeddedCloud:
 
     def forward(self, service: str, *, port: int | None, emit: Emit, opened: Opened) -> None:
         """See `Cloud.forward`."""
+        from platform_cli.clouds.embedded import dashboard
+
         if service in _ELSEWHERE:
             raise NotReadyError(f"{service} is not part of the embedded platform", hint="mlops port-forward mlflow")
         if service != "mlflow":
@@ -194,6 +205,8 @@ class EmbeddedCloud:
 
 def _mlflow_version() -> str:
     """The installed MLflow's version, without importing it; empty when there is none."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("mlflow")
     except PackageNotFoundError:
