@@ -160,17 +160,19 @@ def _follow(context: Context, engine: Engine, run: str) -> None:
 
 def _explain(workflow: Mapping[str, Any]) -> WorkflowError:
     """The error of a run that did not succeed: its first failed step and that step's own words."""
+    from shlex import quote
+
     from platform_cli.errors import WorkflowError
-    from platform_cli.render.run import first_failure
+    from platform_cli.render.run import first_failure, name_step
 
     run, status = workflow["metadata"]["name"], workflow["status"]
     node = first_failure(workflow)
     if node is None:
         return WorkflowError(f"run {run} ended {status['phase']}: {status.get('message', '')}".rstrip(": "))
-    step = node["displayName"]
+    step = name_step(node, status["nodes"])
     return WorkflowError(
         f"run {run} failed at {step}: {node.get('message') or node['phase']}",
-        hint=f"mlops pipeline logs {run} {step}, mend it, then mlops pipeline submit --resume {run} --wait",
+        hint=f"mlops pipeline logs {run} {quote(step)}, mend it, then mlops pipeline submit --resume {run} --wait",
     )
 
 

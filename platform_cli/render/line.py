@@ -61,7 +61,8 @@ def describe(event: Event, *, verbose: bool) -> Line | None:  # noqa: PLR0911 - 
         case NodeFinished():
             return _describe_node(event) if verbose or event.kind in STEP_KINDS else None
         case RunFinished():
-            detail = ": ".join(part for part in (f"{event.run} {event.phase}", event.message) if part)
+            message = plain_message(event.message)
+            detail = ": ".join(part for part in (f"{event.run} {event.phase}", message) if part)
             return Line(detail, _MARKS.get(event.phase, "✗"), "pipeline", event.seconds)
         case LogLine():
             return Line(f"{event.source} | {event.text}") if verbose else None
@@ -83,6 +84,11 @@ def summarise(event: PlanFinished) -> str:
         return f"{event.target} is up to date: {count_of(stages, 'stage')}, 0 changes"
     parts = ", ".join(f"{count} {outcome}" for outcome, count in done.items())
     return f"{event.target}: {count_of(stages, 'stage')}, {parts}"
+
+
+def plain_message(message: str) -> str:
+    """Argo's message of a node without the words that tell people nothing."""
+    return message.replace("retryStrategy.expression evaluated to false: ", "")
 
 
 def format_seconds(seconds: float) -> str:
@@ -128,7 +134,7 @@ def _describe_resource(event: ResourceProgress) -> Line | None:
 
 def _describe_node(event: NodeFinished) -> Line:
     reused = f"(reused: {event.reused})" if event.reused else ""
-    text = event.summary if event.phase == "Succeeded" else event.message or event.phase
+    text = event.summary if event.phase == "Succeeded" else plain_message(event.message) or event.phase
     return Line(
         " ".join(part for part in (text, reused) if part),
         _MARKS.get(event.phase, "✓"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from platform_cli.render.line import Line, format_seconds
+from platform_cli.render.line import Line, format_seconds, plain_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,8 +57,9 @@ def tree_lines(workflow: Mapping[str, Any], *, verbose: bool = False) -> list[st
     A reused step says from which run; `verbose` also tells why the others had to run.
     """
     status = workflow.get("status", {})
+    message = plain_message(status.get("message") or "")
     head = Line(
-        f"{name_template(workflow)}: {status.get('phase') or 'Pending'} {status.get('message') or ''}".rstrip(),
+        f"{name_template(workflow)}: {status.get('phase') or 'Pending'} {message}".rstrip(),
         _MARKS.get(status.get("phase", ""), "○"),
         workflow["metadata"]["name"],
         _seconds(status),
@@ -104,7 +105,8 @@ def _branch(
 
 
 def _node_line(node: Mapping[str, Any], why: str, depth: int) -> str:
-    text = find_summary(node) if node["phase"] == "Succeeded" else node.get("message") or node["phase"]
+    message = plain_message(node.get("message") or "")
+    text = find_summary(node) if node["phase"] == "Succeeded" else message or node["phase"]
     detail = " ".join(part for part in (text, why) if part)
     label = "  " * depth + node["displayName"].rpartition(".")[2]
     return "  " + Line(detail, _MARKS.get(node["phase"], "○"), label, _seconds(node)).text
@@ -126,3 +128,9 @@ def first_failure(workflow: Mapping[str, Any]) -> Mapping[str, Any] | None:
     nodes = (workflow.get("status", {}).get("nodes") or {}).values()
     failed = [node for node in nodes if node["phase"] in _FAILED and node["type"] in ("Pod", "Suspend")]
     return min(failed, key=lambda node: node.get("finishedAt") or "~", default=None)
+
+
+def name_step(node: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]]) -> str:
+    """The step as its author wrote it: an attempt has the name of what was tried."""
+    tried = (other for other in nodes.values() if other["type"] == "Retry" and node["id"] in other.get("children", ()))
+    return str(next(tried, node)["displayName"])
