@@ -212,3 +212,43 @@ def test_with_a_nat_gateway_goes_its_interface(aws: StandIn, subnets: list[str])
     ec2.delete_nat_gateway(NatGatewayId=gateway)
     ec2.release_address(AllocationId=address)
     assert aws.inventory() == before
+
+
+def test_a_rule_for_a_group_has_its_description(aws: StandIn, subnets: list[str]) -> None:
+    ec2 = aws.client("ec2")
+    vpc = ec2.describe_subnets(SubnetIds=subnets)["Subnets"][0]["VpcId"]
+    group = ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+    pair = {"GroupId": group, "Description": "from the cluster"}
+    permission = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "UserIdGroupPairs": [pair]}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+    filters = [{"Name": "group-id", "Values": [group]}]
+    rules = ec2.describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
+    assert [rule["Description"] for rule in rules if not rule["IsEgress"]] == ["from the cluster"]
+    ec2.delete_security_group(GroupId=group)
+
+
+def test_database_instances_are_told_apart_and_say_what_they_were_asked_for(aws: StandIn) -> None:
+    rds = aws.client("rds")
+    wanted = {"Engine": "postgres", "DBInstanceClass": "db.t4g.small", "AllocatedStorage": 20}
+    owner = {"MasterUsername": "mlflow", "MasterUserPassword": "not-a-real-one"}
+    ids = set()
+    for name in ("first", "second"):
+        made = rds.create_db_instance(DBInstanceIdentifier=name, **wanted, **owner, EnablePerformanceInsights=True)
+        identity = [{"Name": "dbi-resource-id", "Values": [made["DBInstance"]["DbiResourceId"]]}]
+        (found,) = rds.describe_db_instances(Filters=identity)["DBInstances"]
+        assert (found["DBInstanceIdentifier"], found["PerformanceInsightsEnabled"]) == (name, True)
+        ids.add(found["DbiResourceId"])
+    assert len(ids) == 2
+    for name in ("first", "second"):
+        rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+
+
+def test_a_parameter_that_a_user_set_is_the_user_s(aws: StandIn) -> None:
+    rds = aws.client("rds")
+    group = {"DBParameterGroupName": "group"}
+    rds.create_db_parameter_group(**group, DBParameterGroupFamily="postgres17", Description="d")
+    setting = {"ParameterName": "rds.force_ssl", "ParameterValue": "1", "ApplyMethod": "immediate"}
+    rds.modify_db_parameter_group(**group, Parameters=[setting])
+    (parameter,) = rds.describe_db_parameters(**group)["Parameters"]
+    assert parameter["Source"] == "user"
+    rds.delete_db_parameter_group(**group)

@@ -26,14 +26,26 @@ def remove_nat_interfaces(ec2: EC2Backend) -> None:
                 ec2.delete_network_interface(address["networkInterfaceId"])
 
 
-AFTER_MOTO: dict[bytes, Callable[[EC2Backend], None]] = {
-    b"Action=CreateLaunchTemplate&": untangle_template_tags,
-    b"Action=DeleteNatGateway&": remove_nat_interfaces,
+def describe_rules_of_groups(ec2: EC2Backend) -> None:
+    """A rule for another group has a description as one for a range has."""
+    for groups in ec2.groups.values():
+        for group in groups.values():
+            for rule in [*group.ingress_rules, *group.egress_rules]:
+                if "Description" in rule.source_group:
+                    rule.ip_range["Description"] = rule.source_group["Description"]
+
+
+AFTER_MOTO: dict[str, Callable[[EC2Backend], None]] = {
+    "AuthorizeSecurityGroupEgress": describe_rules_of_groups,
+    "AuthorizeSecurityGroupIngress": describe_rules_of_groups,
+    "CreateLaunchTemplate": untangle_template_tags,
+    "DeleteNatGateway": remove_nat_interfaces,
 }
 
 
-def after_moto(region: str, body: bytes) -> None:
-    """Put right what moto made of one call."""
-    for start, correct in AFTER_MOTO.items():
-        if body.startswith(start):
-            correct(ec2_backends[DEFAULT_ACCOUNT_ID][region])
+def after_moto(region: str, form: dict[str, str], answered: bytes) -> bytes:
+    """Put right what moto made of one call; its answer stays."""
+    correct = AFTER_MOTO.get(form["Action"])
+    if correct:
+        correct(ec2_backends[DEFAULT_ACCOUNT_ID][region])
+    return answered

@@ -5,19 +5,21 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from aws_stand_in import ec2
+from aws_stand_in import ec2, rds
 from aws_stand_in.answers import AwsError, answer, refuse
 from aws_stand_in.budgets import Budgets
-from aws_stand_in.eks import AFTER_MOTO, INSTEAD_OF_MOTO, Call, State
+from aws_stand_in.eks import AFTER_MOTO as AFTER_MOTO_EKS
+from aws_stand_in.eks import INSTEAD_OF_MOTO, Call, State
 
 SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 BUDGETS_TARGET = "AWSBudgetServiceGateway."
+AFTER_MOTO = {"ec2": ec2.after_moto, "rds": rds.after_moto}
 
 
 def segments(request: Request) -> list[str]:
@@ -49,8 +51,8 @@ class AwsStandIn:
         answered = list(self.moto(environ, start_response))
         if service == "budgets":
             self.budgets.after_moto(action, request.get_json(force=True))
-        if scope and service == "ec2":
-            ec2.after_moto(scope["region"], body)
+        if scope and service in AFTER_MOTO:
+            answered = [AFTER_MOTO[service](scope["region"], dict(parse_qsl(body.decode())), b"".join(answered))]
         return answered
 
     def eks_call(self, request: Request, region: str) -> Call:
@@ -66,7 +68,7 @@ class AwsStandIn:
         if result is not None:
             return answer(result)(environ, start_response)
         answered = list(self.moto(environ, start_response))
-        after = call.find(AFTER_MOTO)
+        after = call.find(AFTER_MOTO_EKS)
         if after:
             after(call)
         return answered
