@@ -67,15 +67,11 @@ $(UIS:%=port-forward-%): port-forward-%: $(RUN)
 ##@ development
 .PHONY: test
 test: $(STAMP) ## Every test that needs no cluster
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not terraform and not cluster" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not terraform" $(ARGS)
 
 .PHONY: test-terraform
 test-terraform: $(STAMP) ## Terraform against stand-ins of the clouds (long)
 	$(BIN)/pytest -m terraform $(ARGS)
-
-.PHONY: test-cluster
-test-cluster: $(STAMP) ## The suite for a real cluster: any KUBECONFIG
-	$(BIN)/pytest -m cluster $(ARGS)
 
 .PHONY: lint
 lint: $(STAMP) ## ruff: style, errors, formatting
