@@ -6,6 +6,7 @@ entries whose files are kept like any other file. Copying the store's folder int
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -195,3 +196,11 @@ def remove_tree(path: Path) -> None:
 
     if path.exists():
         shutil.rmtree(path, onerror=allow)
+
+
+def remove_files(path: Path) -> None:
+    """Delete what takes space below a folder, not the folders; what cannot be deleted stays."""
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(OSError):
+                os.unlink(f"{folder}/{name}")  # noqa: PTH108 - os.walk has text

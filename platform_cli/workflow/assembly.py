@@ -16,7 +16,8 @@ import msgspec
 from platform_cli.events import Emit
 from platform_cli.process import scrub_environment
 from platform_cli.workflow.artifact import remove_tree
-from platform_cli.workflow.driver import Clock, Driver
+from platform_cli.workflow.clock import Clock
+from platform_cli.workflow.driver import Driver
 from platform_cli.workflow.duration import parse_duration
 from platform_cli.workflow.job import SOURCE_PATH, Workshop, artifact_key
 from platform_cli.workflow.leaf import LeafRunner

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -19,36 +16,22 @@ import msgspec
 from platform_cli.errors import InterruptedByUser
 from platform_cli.events import Emit, NodeFinished, NodeStarted, Notice, RunFinished, RunStarted
 from platform_cli.workflow.call import Ask, Command, LeafOutcome, Memorize, RunLeaf, StopLeaf, Wait
+from platform_cli.workflow.clock import Clock
 from platform_cli.workflow.leaf import LeafEnded, LeafRunner, LeafStarted
 from platform_cli.workflow.lifecycle import Lifecycle
 from platform_cli.workflow.node import Node, now
 from platform_cli.workflow.step_client import StepClient
-from platform_cli.workflow.store import Changes, Condition, Run, RunStatus, RunStore, with_condition
-
-INTERRUPTED = "Interrupted"
-RESUME_FILE = "resume"
-STOPPED = "stopped before it was over"
-
-
-@dataclass(slots=True)
-class Clock:
-    """Functions to call at their time."""
-
-    _heap: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
-    _order: Iterator[int] = field(default_factory=itertools.count)
-
-    def later(self, seconds: float, action: Callable[[], None]) -> None:
-        """Call `action` after `seconds`."""
-        heapq.heappush(self._heap, (time.monotonic() + seconds, next(self._order), action))
-
-    def patience(self) -> float | None:
-        """Seconds until the next action; None when there is none."""
-        return max(0.0, self._heap[0][0] - time.monotonic()) if self._heap else None
-
-    def run_due(self) -> None:
-        """Call what is due."""
-        while self._heap and self._heap[0][0] <= time.monotonic():
-            heapq.heappop(self._heap)[2]()
+from platform_cli.workflow.store import (
+    INTERRUPTED,
+    RESUME_FILE,
+    STOPPED,
+    Changes,
+    Condition,
+    Run,
+    RunStatus,
+    RunStore,
+    with_condition,
+)
 
 
 class Driver:
@@ -106,9 +89,10 @@ class Driver:
                 self._end()
         finally:
             self.client.close()
-            self.leaves.clean()
+            self.leaves.clean(is_last=True)
 
     def _begin(self) -> None:
+        self.client.prepare([])
         self.emit(RunStarted(run=self.run.name, workflow=self._workflow_name()))
         self.status = RunStatus(phase="Running", started_at=self.status.started_at or _stamp())
         self.changes.status = self.status

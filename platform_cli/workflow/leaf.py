@@ -11,7 +11,7 @@ from pathlib import Path
 
 from platform_cli.errors import StateError
 from platform_cli.process import ProcessId
-from platform_cli.workflow.artifact import remove_tree
+from platform_cli.workflow.artifact import remove_files, remove_tree
 from platform_cli.workflow.call import LeafOutcome, RunLeaf
 from platform_cli.workflow.duration import parse_duration
 from platform_cli.workflow.job import Job, Workshop, artifact_key, describe_error
@@ -20,9 +20,8 @@ from platform_cli.workflow.reuse import ANNOTATION, ReuseRow, ReuseStore, collec
 from platform_cli.workflow.scope import BindingError
 from platform_cli.workflow.step_channel import StepEvent, StepExited, StepStarted
 from platform_cli.workflow.step_client import StepClient
-from platform_cli.workflow.step_output import StepOutput
+from platform_cli.workflow.step_output import LOG_NAME, StepOutput
 
-LOG_NAME = "log"
 _CLEAN_AFTER_S = 5.0
 _REFUSED = "reuse refused by --no-cache"
 
@@ -138,20 +137,23 @@ class LeafRunner:
                 del self._running[event.step]
                 del self._numbers[running.job.leaf.node]
                 self._end(running, event)
-                self.clean(older_s=_CLEAN_AFTER_S)
+                self.clean(is_last=False)
 
     def take(self) -> list[LeafEvent]:
         """What happened since the last time."""
         events, self.events = self.events, []
         return events
 
-    def clean(self, *, older_s: float = 0.0) -> None:
+    def clean(self, *, is_last: bool) -> None:
         """Delete the files of steps that succeeded.
 
-        Not at once: the kernel takes milliseconds per folder while the step's mounts are still being taken apart.
+        A folder takes the kernel milliseconds to delete while the step's mounts are still being taken apart, so fresh
+        ones are kept for later, and at the end of the run for good: they are empty by then.
         """
-        while self._spent and self._spent[0][0] <= time.monotonic() - older_s:
+        while self._spent and self._spent[0][0] <= time.monotonic() - _CLEAN_AFTER_S:
             remove_tree(self._spent.popleft()[1])
+        while is_last and self._spent:
+            remove_files(self._spent.popleft()[1])
 
     def _start(self, leaf: RunLeaf) -> None:
         try:

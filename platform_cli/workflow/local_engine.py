@@ -18,11 +18,10 @@ from platform_cli.process import current, scrub_environment, spawn_detached
 from platform_cli.workflow import mount, run_log
 from platform_cli.workflow.artifact import ArtifactStore, remove_tree
 from platform_cli.workflow.database import Database
-from platform_cli.workflow.driver import RESUME_FILE
 from platform_cli.workflow.interface import Submission, WorkflowObject
 from platform_cli.workflow.recovery import reconcile_runs, reopen, stop_run
 from platform_cli.workflow.step_output import LOG_LIMIT_BYTES
-from platform_cli.workflow.store import Run, RunStore
+from platform_cli.workflow.store import RESUME_FILE, Run, RunStore
 from platform_cli.workflow.volume import is_same_folder, write_folder
 
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]

@@ -15,9 +15,17 @@ import psutil
 from platform_cli.errors import DeadlineError, StateError
 from platform_cli.process import ProcessId
 from platform_cli.workflow.artifact import remove_tree
-from platform_cli.workflow.driver import INTERRUPTED, STOPPED
 from platform_cli.workflow.node import Node, now
-from platform_cli.workflow.store import Changes, Condition, Run, RunStatus, RunStore, with_condition
+from platform_cli.workflow.store import (
+    INTERRUPTED,
+    STOPPED,
+    Changes,
+    Condition,
+    Run,
+    RunStatus,
+    RunStore,
+    with_condition,
+)
 
 DIED = "engine died"
 _HANDLERS = (".onExit", ".hooks.")

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from platform_cli.errors import NotFoundError
 from platform_cli.events import LogLine
-from platform_cli.workflow.leaf import LOG_NAME
 from platform_cli.workflow.node import Node
-from platform_cli.workflow.step_output import read_lines
+from platform_cli.workflow.step_output import LOG_NAME, read_lines
 from platform_cli.workflow.store import RunStore
 
 _POLL_S = 0.2

@@ -34,7 +34,7 @@ class Sandbox:
         root: the node's own folder; container path `/a/b` is `root/a/b` unless a mount covers it.
         mounts: volumes.
         files: container paths of artifacts and output parameters.
-        visible: host paths that the process must still see although a `/tmp` or volume of its own covers them.
+        visible: real host paths that the process must still see although a `/tmp` or volume of its own covers them.
     """
 
     root: Path
@@ -158,7 +158,7 @@ class _Plan:
     def show_hidden(self) -> None:
         """Bind what must stay visible over the `/tmp` or volume that hides it."""
         outermost: list[Path] = []
-        for path in sorted({path.resolve() for path in self.sandbox.visible}, key=lambda path: len(path.parts)):
+        for path in sorted(set(self.sandbox.visible), key=lambda path: len(path.parts)):
             if self.is_inside(str(path)) and not any(path.is_relative_to(known) for known in outermost):
                 outermost.append(path)
         for path in outermost:

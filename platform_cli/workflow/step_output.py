@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+LOG_NAME = "log"
 LOG_LIMIT_BYTES = 64 << 20
 RESULT_BYTES = 256 << 10
 _LINE_BYTES = 16 << 10

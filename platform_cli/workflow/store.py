@@ -17,6 +17,12 @@ from platform_cli.workflow.node import Node
 from platform_cli.workflow.reuse import ReuseRow
 
 LATEST = "@latest"
+INTERRUPTED = "Interrupted"
+"""The condition of a run that can be resumed."""
+STOPPED = "stopped before it was over"
+"""The message of a node that was not over when its run was interrupted."""
+RESUME_FILE = "resume"
+"""In the run's folder: lets suspended nodes go on."""
 MemoRow = tuple[str, str, float, bytes]
 """Cache, key, time and outputs of a memoized template."""
 _LAST = (1 << 63) - 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
+import random
 import re
-import secrets
 import string
 import sys
 import uuid
@@ -168,7 +168,7 @@ def _run_name(workflow: Workflow, submission: Submission) -> str:
         return metadata.name
     prefix = metadata.generate_name or f"{metadata.name}-"
     letters = string.ascii_lowercase + string.digits
-    suffix = "".join(secrets.choice(letters) for _ in range(_SUFFIX_LETTERS))
+    suffix = "".join(random.SystemRandom().choices(letters, k=_SUFFIX_LETTERS))
     return prefix[: _MOST_LETTERS - _SUFFIX_LETTERS] + suffix
 
 
