@@ -785,6 +785,18 @@ def test_a_second_attempt_of_the_same_run_registers_once(
     assert len(mlflow_store.client().search_model_versions("name = 'iris'")) == 1
 
 
+def test_a_reused_training_keeps_the_record_of_its_first_run(
+    trained_model_artifacts: TrainedModel, mlflow_store: MlflowStore, tmp_path: Path
+) -> None:
+    steps, client = trained_model_artifacts.steps.copy(tmp_path / "reused"), mlflow_store.client()
+    steps.train("--model-type=logistic-regression")
+    steps.register("--workflow=first")
+    steps.register("--workflow=second")
+    runs = {client.get_model_version("iris", version).run_id for version in "12"}
+    owners = [client.get_run(run).data.tags["mlops.workflow_run"] for run in runs]
+    assert sorted(owners) == ["first", "second"]
+
+
 def test_a_training_whose_run_was_deleted_is_recorded_again(
     trained_model_artifacts: TrainedModel, mlflow_store: MlflowStore, tmp_path: Path
 ) -> None:

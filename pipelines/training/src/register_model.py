@@ -72,13 +72,22 @@ def provenance_tags(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def _run_of(client: MlflowClient, arguments: argparse.Namespace) -> str:
-    """The training's run; recorded anew when a reused training's run was deleted since."""
+    """The training's run, or a new record of it: where that one was deleted, or tells of another workflow run.
+
+    A training that is reused keeps the run it was recorded in, with the scores and provenance of that time.
+    """
     import tracking
 
-    if tracking.find_run(client, arguments.run_id) is not None:
+    with tracking.explained():
+        own = tracking.find_runs(client, arguments.model_name, arguments.workflow) if arguments.workflow else []
+    if own:
+        return str(own[0].info.run_id)
+    run = tracking.find_run(client, arguments.run_id)
+    if run is not None and run.data.tags.get(tracking.WORKFLOW_RUN) in (None, arguments.workflow):
         return str(arguments.run_id)
     run_id = tracking.log_training(client, arguments.model_name, arguments.model)
-    step.log(f"MLflow run {arguments.run_id} is gone; the training is recorded again as run {run_id}")
+    reason = "is gone" if run is None else "tells of another workflow run"
+    step.log(f"MLflow run {arguments.run_id} {reason}; the training is recorded again as run {run_id}")
     return run_id
 
 

@@ -159,13 +159,17 @@ def create_version(client: MlflowClient, name: str, packaged: ModelInfo, run_id:
 def tag_outcome(client: MlflowClient, experiment: str, workflow: str, status: str) -> int:
     """Tag the runs that belong to a workflow run with how it ended; their number."""
     with explained():
-        known = client.get_experiment_by_name(experiment)
-        quoted = workflow.replace("'", "\\'")
-        places = [known.experiment_id] if known else []
-        runs = client.search_runs(places, f"tags.`{WORKFLOW_RUN}` = '{quoted}'") if places else []
+        runs = find_runs(client, experiment, workflow)
         for run in runs:
             client.set_tag(run.info.run_id, "mlops.outcome", status)
     return len(runs)
+
+
+def find_runs(client: MlflowClient, experiment: str, workflow: str) -> list[Run]:
+    """The runs of an experiment that belong to a workflow run."""
+    known = client.get_experiment_by_name(experiment)
+    quoted = workflow.replace("'", "\\'")
+    return list(client.search_runs([known.experiment_id], f"tags.`{WORKFLOW_RUN}` = '{quoted}'")) if known else []
 
 
 def _ensure_experiment(client: MlflowClient, name: str) -> str:
