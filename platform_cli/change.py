@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_cli.apply import apply_plan
+from platform_cli.clouds.interface import Look, ignore
 from platform_cli.doctor import run_checks
-from platform_cli.errors import PreflightError, StateError
+from platform_cli.errors import PreflightError, RefusedError, StateError
 from platform_cli.events import Emit
 from platform_cli.journal import Journal, read_history
 from platform_cli.layout import TargetHome
@@ -20,31 +21,56 @@ from platform_cli.target import Target
 
 if TYPE_CHECKING:
     from platform_cli.clouds.interface import Cloud, Proof
+    from platform_cli.saved import SavedPlan
 
 Confirm = Callable[[Plan], None]
 """Shows a plan and asks; raises when the answer is no."""
 
 
-def plan_deploy(cloud: Cloud, target: Target) -> Plan:
-    """What a deploy would do now. Changes nothing."""
-    return build_plan(Operation.DEPLOY, str(target), cloud.list_stages(), cloud.observe())
-
-
-def plan_destroy(cloud: Cloud, target: Target, *, keep_data: bool) -> Plan:
-    """What a destroy would do now. Changes nothing."""
-    return build_plan(Operation.DESTROY, str(target), cloud.list_removals(keep_data=keep_data), cloud.observe())
-
-
-def deploy(cloud: Cloud, target: Target, home: TargetHome, *, confirm: Confirm, emit: Emit) -> Plan:
-    """Make the platform as it should be; on one that is, nothing is changed or written.
+def plan_deploy(cloud: Cloud, target: Target, *, emit: Emit = ignore, saved: SavedPlan | None = None) -> Plan:
+    """What a deploy would do now, or what the saved plan does. Changes nothing.
 
     Raises:
+        RefusedError: the saved plan is stale or for another target.
+    """
+    look = Look(operation=Operation.DEPLOY, emit=emit, saved=saved.terraform if saved else None)
+    plan = build_plan(Operation.DEPLOY, str(target), cloud.list_stages(), cloud.observe(look))
+    if saved is not None:
+        saved.require_same(plan)
+    return plan
+
+
+def plan_destroy(cloud: Cloud, target: Target, *, keep_data: bool, emit: Emit = ignore) -> Plan:
+    """What a destroy would do now. Changes nothing."""
+    look = Look(operation=Operation.DESTROY, emit=emit)
+    return build_plan(Operation.DESTROY, str(target), cloud.list_removals(keep_data=keep_data), cloud.observe(look))
+
+
+def deploy(
+    cloud: Cloud,
+    target: Target,
+    home: TargetHome,
+    *,
+    confirm: Confirm,
+    emit: Emit,
+    allow_replace: bool = False,
+    saved: SavedPlan | None = None,
+) -> Plan:
+    """Make the platform as it should be; on one that is, nothing is changed or written.
+
+    With `allow_replace` resources that hold data may be replaced or destroyed; `saved` is carried out instead of a new
+    plan.
+
+    Raises:
+        RefusedError: the answer was no, data would be lost, or the saved plan is stale; nothing was changed.
         StateError: another command changes the target.
         PreflightError: the machine is not fit; nothing was changed.
         MlopsError: a stage failed; the next deploy goes on from there.
     """
     with _changing(home, target, "mlops deploy"):
-        plan = plan_deploy(cloud, target)
+        plan = plan_deploy(cloud, target, emit=emit, saved=saved)
+        if not allow_replace:
+            _refuse_loss(plan)
         confirm(plan)
         if not plan.changes:
             apply_plan(plan, run=cloud.run_stage, journal=Journal(home.journal), emit=emit)
@@ -64,7 +90,7 @@ def destroy(cloud: Cloud, target: Target, home: TargetHome, *, keep_data: bool, 
     """
     with _changing(home, target, "mlops destroy"):
         _drop_broken_journal(home)
-        before = cloud.observe()
+        before = cloud.observe(Look(operation=Operation.DESTROY, emit=emit))
         plan = build_plan(Operation.DESTROY, str(target), cloud.list_removals(keep_data=keep_data), before)
         confirm(plan)
         with Journal(home.journal) as journal:
@@ -92,8 +118,17 @@ def _drop_broken_journal(home: TargetHome) -> None:
         Journal(home.journal).discard()
 
 
+def _refuse_loss(plan: Plan) -> None:
+    if plan.dangers:
+        raise RefusedError(
+            f"{plan.target}: data would be lost; nothing was changed",
+            hint="keep a copy of the data, then give --allow-replace",
+            details=tuple(f"{change.action} {change.address}" for change in plan.dangers),
+        )
+
+
 def _require_fit(cloud: Cloud, target: Target) -> None:
-    failed = [result for result in run_checks(cloud.list_checks()) if result.failed]
+    failed = [result for result in run_checks(cloud.list_checks(offline=False)) if result.failed]
     if failed:
         lines = tuple(f"{result.name}: {result.finding.found}; {result.finding.fix}" for result in failed)
         raise PreflightError(f"this machine is not fit for {target}", hint="mlops doctor", details=lines)

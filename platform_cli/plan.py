@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, assert_never
 
+from platform_cli.resource import HARMLESS, Action, ResourceChange, RootPlan
 from platform_cli.stage import (
     ConfigMap,
     Facts,
@@ -18,6 +20,7 @@ from platform_cli.stage import (
     StopDashboards,
     StopModelServers,
     StopRuns,
+    TerraformRoot,
     TrackingDatabase,
     Work,
     digest_of,
@@ -43,13 +46,23 @@ class Risk(StrEnum):
     DESTROY = "destroy"
 
 
+_RISKS = {
+    Action.CREATE: Risk.CREATE,
+    Action.UPDATE: Risk.CHANGE,
+    Action.FORGET: Risk.CHANGE,
+    Action.REPLACE: Risk.REPLACE,
+    Action.DESTROY: Risk.DESTROY,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedStage:
-    """A stage, what it does to what is there, and why."""
+    """A stage, what it does to what is there, and why; with Terraform also what happens to each resource."""
 
     stage: Stage
     risk: Risk
     reason: str
+    resources: tuple[ResourceChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,11 @@ class Plan:
     def changes(self) -> tuple[PlannedStage, ...]:
         """The stages that do something."""
         return tuple(planned for planned in self.stages if planned.risk is not Risk.NONE)
+
+    @property
+    def dangers(self) -> tuple[ResourceChange, ...]:
+        """The resources whose data is lost by it."""
+        return tuple(change for planned in self.stages for change in planned.resources if change.endangers_data)
 
     @property
     def digest(self) -> str:
@@ -91,6 +109,9 @@ def build_plan(operation: Operation, target: str, stages: Sequence[Stage], facts
 
 def _plan_stage(stage: Stage, facts: Facts) -> PlannedStage:
     risk, reason = _assess(stage, facts)
+    if isinstance(stage.work, TerraformRoot) and stage.work.root in facts.roots:
+        found = facts.roots[stage.work.root]
+        return _plan_root(stage, stage.work, found, (risk, reason), doubted=stage.name in facts.interrupted)
     if risk is Risk.NONE and stage.name in facts.interrupted:
         return PlannedStage(stage, Risk.CHANGE, "did not end the last time")
     return PlannedStage(stage, risk, reason)
@@ -116,8 +137,39 @@ def _assess(stage: Stage, facts: Facts) -> tuple[Risk, str]:  # noqa: PLR0911 - 
         case RemoveFiles():
             doomed = facts.entries - set(work.keep)
             return (Risk.DESTROY, str(work.root)) if doomed else (Risk.NONE, "no files")
+        case TerraformRoot():
+            return _assess_root(work, facts)
         case _:
             assert_never(work)
+
+
+def _plan_root(
+    stage: Stage, work: TerraformRoot, found: RootPlan, assessed: tuple[Risk, str], *, doubted: bool
+) -> PlannedStage:
+    """The stage with the saved plan it will apply. In doubt it is applied even when it changes nothing."""
+    risk, reason = assessed
+    if risk is Risk.NONE and doubted:
+        risk, reason = Risk.CHANGE, "did not end the last time"
+    resources = tuple(change for change in found.changes if change.action not in HARMLESS)
+    saved = replace(work, plan=found.file, changes=found.digest, resources=len(resources))
+    return PlannedStage(replace(stage, work=saved), risk, reason, resources)
+
+
+def _assess_root(work: TerraformRoot, facts: Facts) -> tuple[Risk, str]:
+    found = facts.roots.get(work.root)
+    if found is None:
+        return Risk.NONE, "Terraform's state is empty"
+    counts = Counter(change.action for change in found.changes if change.action not in HARMLESS)
+    if counts:
+        return max((_RISKS[action] for action in counts), key=list(Risk).index), _count(counts)
+    if found.outputs:
+        return Risk.CHANGE, f"outputs change: {', '.join(found.outputs)}"
+    return Risk.NONE, "Terraform has nothing to change"
+
+
+def _count(counts: Counter[Action]) -> str:
+    """Such as `98 to create, 1 to replace`."""
+    return ", ".join(f"{counts[action]} to {action}" for action in Action if counts[action])
 
 
 def _assess_folders(work: Folders, facts: Facts) -> tuple[Risk, str]:
@@ -164,7 +216,12 @@ def _stage_document(planned: PlannedStage) -> dict[str, Any]:
         "reason": planned.reason,
         "digest": stage.digest,
         "inputs": _inputs(stage.work),
+        **({"resources": [_resource_document(change) for change in planned.resources]} if planned.resources else {}),
     }
+
+
+def _resource_document(change: ResourceChange) -> dict[str, Any]:
+    return {**asdict(change), "action": change.action.value, "danger": change.endangers_data}
 
 
 def _inputs(work: Work) -> dict[str, Any]:

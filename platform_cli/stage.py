@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from platform_cli.resource import RootPlan
+
 
 @dataclass(frozen=True, slots=True)
 class Folders:
@@ -63,8 +65,36 @@ class RemoveFiles:
     keep: tuple[Path, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class TerraformRoot:
+    """Have what a Terraform root describes, or, when it `destroys`, nothing of it.
+
+    Attributes:
+        root: such as `aws/dev`.
+        inputs: SHA-256 of the root's files and variables.
+        plan: the saved plan to apply; None until Terraform has planned.
+        changes: SHA-256 of what that plan does.
+        resources: how many resources it changes.
+    """
+
+    root: str
+    inputs: str
+    destroys: bool = False
+    plan: Path | None = None
+    changes: str = ""
+    resources: int = 0
+
+
 Work = (
-    Folders | ConfigMap | TrackingDatabase | ModelServers | StopModelServers | StopRuns | StopDashboards | RemoveFiles
+    Folders
+    | ConfigMap
+    | TrackingDatabase
+    | ModelServers
+    | StopModelServers
+    | StopRuns
+    | StopDashboards
+    | RemoveFiles
+    | TerraformRoot
 )
 
 
@@ -102,6 +132,8 @@ class Facts:
         dashboards: dashboards that run.
         listeners: addresses (URLs) where servers of the target listen.
         entries: what stands directly in the target's folder; the folder itself when it is empty.
+        roots: what Terraform planned for each root, by name.
+        deployment: the id and the region that everything in the cloud is tagged with, where known.
         applied: digest with which each stage last ended well, by name.
         interrupted: stages that began and did not end well: whatever they look like, they run again.
     """
@@ -115,6 +147,8 @@ class Facts:
     dashboards: tuple[str, ...] = ()
     listeners: tuple[str, ...] = ()
     entries: frozenset[Path] = frozenset()
+    roots: Mapping[str, RootPlan] = field(default_factory=dict)
+    deployment: tuple[str, str] = ("", "")
     applied: Mapping[str, str] = field(default_factory=dict)
     interrupted: frozenset[str] = frozenset()
 

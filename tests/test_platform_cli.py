@@ -206,28 +206,50 @@ def test_half_deployed_is_destroyed_all_the_same(project: Path) -> None:
     assert list(project.iterdir()) == []
 
 
-def test_dashboards_end_with_ctrl_c_and_with_destroy_which_ends_strays_too(project: Path, home: TargetHome) -> None:
+def test_ctrl_c_closes_a_dashboard_well(project: Path, home: TargetHome) -> None:
     mlops(project, "deploy", "--yes")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        first, second = (
-            start(project, "port-forward", "mlflow", "--port", str(port), "--output", "json") for _ in "12"
-        )
-        assert "is taken, using" in read_until(first, "Notice")["text"]
-        urls = [read_until(forward, "Forwarded")["url"] for forward in (first, second)]
-    assert f"http://127.0.0.1:{port}" not in urls
-
-    children = psutil.Process(first.pid).children(recursive=True)
+        forward = start(project, "port-forward", "mlflow", "--port", str(port), "--output", "json")
+        assert "is taken, using" in read_until(forward, "Notice")["text"]
+        assert read_until(forward, "Forwarded")["url"] != f"http://127.0.0.1:{port}"
+    children = psutil.Process(forward.pid).children(recursive=True)
     assert children
-    first.send_signal(signal.SIGINT)
-    _, errors = first.communicate()
-    assert (first.returncode, errors) == (0, "")
+    forward.send_signal(signal.SIGINT)
+    _, errors = forward.communicate()
+    assert (forward.returncode, errors) == (0, "")
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
-    assert len(list(home.dashboards.iterdir())) == 1
+    assert list(home.dashboards.iterdir()) == []
 
-    stray = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], cwd=home.logs)
-    assert f"nothing answers at {urls[1]}" in mlops(project, "destroy", "--yes").stdout
-    second.communicate()
+
+# Serves a folder the way MLflow's dashboard is served, without the seconds MLflow takes to start.
+DASHBOARD = """
+import os, sys
+from pathlib import Path
+from platform_cli.clouds.embedded.dashboard import serve
+from platform_cli.runner import Command, ProcessRunner
+root, port = Path(sys.argv[1]), sys.argv[2]
+argv = (sys.executable, "-m", "http.server", port, "--bind", "127.0.0.1")
+serve(
+    ProcessRunner(), Command(argv=argv, cwd=root, env=dict(os.environ)), service="mlflow",
+    url=f"http://127.0.0.1:{port}", folder=root / "dashboards", log=root / "ui.log", emit=lambda _: None,
+    opened=lambda url: print(url, flush=True),
+)
+"""
+
+
+def test_destroy_ends_open_dashboards_and_strays(project: Path, home: TargetHome) -> None:
+    home.logs.mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    argv = [sys.executable, "-c", DASHBOARD, str(home.root), port]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, start_new_session=True) as dashboard:
+        assert dashboard.stdout is not None
+        url = dashboard.stdout.readline().strip()
+        stray = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], cwd=home.logs)
+        told = mlops(project, "destroy", "--yes").stdout
+    assert f"open: mlflow at {url} (process {dashboard.pid})" in told
+    assert f"nothing answers at {url}" in told
     assert stray.wait() == -signal.SIGTERM
     assert list(project.iterdir()) == []
 
@@ -370,7 +392,7 @@ def test_wrong_configuration_exits_with_3_and_lists_everything(project: Path) ->
 
 
 def test_a_cloud_of_a_later_version_is_told(project: Path) -> None:
-    assert "this version cannot run on aws" in mlops(project, "plan", "--cloud", "aws", code=2).stderr
+    assert "this version cannot run on existing" in mlops(project, "plan", "--cloud", "existing", code=2).stderr
 
 
 def test_a_command_in_a_folder_below_works_on_the_same_target(project: Path, home: TargetHome) -> None:

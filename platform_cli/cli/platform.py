@@ -18,7 +18,8 @@ from platform_cli.cli.option import (
     YesOption,
     load_context,
 )
-from platform_cli.errors import LeftoversError, PreflightError, RefusedError
+from platform_cli.errors import LeftoversError, PreflightError, RefusedError, UsageError
+from platform_cli.events import Notice
 from platform_cli.render.screen import Output
 
 if TYPE_CHECKING:
@@ -59,7 +60,11 @@ def init(
 
 @app.command()
 def doctor(
-    cloud: CloudOption = None, env: EnvOption = None, config: ConfigOption = None, output: OutputOption = Output.TEXT
+    cloud: CloudOption = None,
+    env: EnvOption = None,
+    config: ConfigOption = None,
+    output: OutputOption = Output.TEXT,
+    offline: Annotated[bool, typer.Option("--offline", help="Leave out what asks the cloud.")] = False,
 ) -> None:
     """Check that this machine is fit for the target.
 
@@ -69,7 +74,7 @@ def doctor(
     from platform_cli.render.plan import doctor_lines
 
     with load_context(cloud=cloud, env=env, config=config, output=output) as context:
-        results = run_checks(context.cloud.list_checks())
+        results = run_checks(context.cloud.list_checks(offline=offline))
         context.screen.show(to_document(str(context.target), results), doctor_lines(results))
         failed = [result.name for result in results if result.failed]
         if failed:
@@ -87,28 +92,44 @@ def plan(
         bool,
         typer.Option("--detailed-exitcode", help="Exit with 2 when there is something to change, as Terraform does."),
     ] = False,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Write the plan into this file, for `mlops deploy FILE`.")
+    ] = None,
+    verbose: VerboseOption = False,
 ) -> int:
     """Show what deploy would do."""
     from platform_cli.change import plan_deploy, plan_destroy
     from platform_cli.render.plan import plan_lines
+    from platform_cli.saved import write_saved
 
-    with load_context(cloud=cloud, env=env, config=config, output=output) as context:
+    if save is not None and destroying:
+        raise UsageError("--save is for deploys: a destroy is planned when it runs", hint="leave one of them out")
+    with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context:
         made = (
-            plan_destroy(context.cloud, context.target, keep_data=False)
+            plan_destroy(context.cloud, context.target, keep_data=False, emit=context.screen.emit)
             if destroying
-            else plan_deploy(context.cloud, context.target)
+            else plan_deploy(context.cloud, context.target, emit=context.screen.emit)
         )
         context.screen.show(made.to_document(), plan_lines(made))
+        if save is not None:
+            write_saved(save, made)
+            context.screen.emit(Notice(level="info", text=f"saved; carry it out with: mlops deploy {save}"))
     return CHANGES if detailed_exitcode and made.changes else 0
 
 
 @app.command()
 def deploy(
+    file: Annotated[
+        Path | None, typer.Argument(help="A plan that `mlops plan --save` wrote: do exactly that.", show_default=False)
+    ] = None,
     cloud: CloudOption = None,
     env: EnvOption = None,
     config: ConfigOption = None,
     output: OutputOption = Output.TEXT,
     yes: YesOption = False,
+    allow_replace: Annotated[
+        bool, typer.Option("--allow-replace", help="Let resources that hold data be replaced or destroyed.")
+    ] = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Create or update the platform.
@@ -116,15 +137,23 @@ def deploy(
     Shows the plan and asks. A command that was cut off goes on where it stopped; on a platform that is up to date
     nothing is changed.
     """
-    from platform_cli.change import deploy as run_deploy
+    import contextlib
 
-    with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context:
+    from platform_cli.change import deploy as run_deploy
+    from platform_cli.saved import open_saved
+
+    with (
+        load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context,
+        open_saved(file) if file else contextlib.nullcontext() as saved,
+    ):
         run_deploy(
             context.cloud,
             context.target,
             context.home,
             confirm=lambda made: _confirm_deploy(context, made, yes=yes),
             emit=context.screen.emit,
+            allow_replace=allow_replace,
+            saved=saved,
         )
 
 

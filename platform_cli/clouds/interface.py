@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from platform_cli.plan import Operation
 
 if TYPE_CHECKING:
     from platform_cli.doctor import Check
-    from platform_cli.events import Emit
+    from platform_cli.events import Emit, Event
     from platform_cli.serving.interface import Serving
     from platform_cli.stage import Facts, Stage
     from platform_cli.status import Layer
@@ -18,6 +21,25 @@ if TYPE_CHECKING:
 
 Opened = Callable[[str], None]
 """Told the address of a dashboard once it answers."""
+
+
+def ignore(event: Event) -> None:
+    """An `Emit` for whom nobody listens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Why and how a target is looked at.
+
+    Attributes:
+        operation: what is to be planned from it.
+        emit: told how it goes; with Terraform a look takes a while.
+        saved: Terraform's saved plan to take instead of a new one.
+    """
+
+    operation: Operation = Operation.DEPLOY
+    emit: Emit = ignore
+    saved: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +60,8 @@ class Proof:
 class Cloud(Protocol):
     """One target on one cloud. Nothing is read or changed before a method is called."""
 
-    def observe(self) -> Facts:
-        """Look at what is there. Changes nothing."""
+    def observe(self, look: Look) -> Facts:
+        """Look at what is there. Changes nothing but the target's folder on this machine."""
 
     def list_stages(self) -> tuple[Stage, ...]:
         """Everything that should hold once deployed, in order. Pure."""
@@ -60,8 +82,8 @@ class Cloud(Protocol):
     def inspect(self) -> tuple[Layer, ...]:
         """Tell how each layer is; empty when nothing is deployed."""
 
-    def list_checks(self) -> tuple[Check, ...]:
-        """What must be true of this machine and account before a deploy."""
+    def list_checks(self, *, offline: bool) -> tuple[Check, ...]:
+        """What must be true of this machine and, unless `offline`, of the account before a deploy."""
 
     def require_deployed(self) -> None:
         """Refuse to go on without a platform.

@@ -20,8 +20,38 @@ def _open_embedded(config: Config, layout: Layout) -> Cloud:
     return EmbeddedCloud(config, layout)
 
 
+def _open_local(config: Config, layout: Layout) -> Cloud:
+    from platform_cli.clouds.local import open_local
+
+    return open_local(config, layout)
+
+
+def _open_aws(config: Config, layout: Layout) -> Cloud:
+    from platform_cli.clouds.aws import open_aws
+
+    return open_aws(config, layout)
+
+
+def _open_azure(config: Config, layout: Layout) -> Cloud:
+    from platform_cli.clouds.azure import open_azure
+
+    return open_azure(config, layout)
+
+
+def _open_gcp(config: Config, layout: Layout) -> Cloud:
+    from platform_cli.clouds.gcp import open_gcp
+
+    return open_gcp(config, layout)
+
+
 # A cloud is imported when it is opened, so that no command pays for another cloud's libraries.
-CLOUDS: dict[CloudName, Callable[[Config, Layout], Cloud]] = {CloudName.EMBEDDED: _open_embedded}
+CLOUDS: dict[CloudName, Callable[[Config, Layout], Cloud]] = {
+    CloudName.EMBEDDED: _open_embedded,
+    CloudName.LOCAL: _open_local,
+    CloudName.AWS: _open_aws,
+    CloudName.AZURE: _open_azure,
+    CloudName.GCP: _open_gcp,
+}
 
 
 def open_cloud(config: Config, layout: Layout) -> Cloud:

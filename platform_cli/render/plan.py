@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from platform_cli.clouds.interface import Proof
     from platform_cli.doctor import Result
     from platform_cli.plan import Plan
+    from platform_cli.resource import ResourceChange
     from platform_cli.status import Layer
 
+_ACTION_MARKS = {"create": "+", "update": "~", "replace": "±", "destroy": "-", "forget": "x"}
 _HEALTH_MARKS = {"ok": "✓", "unknown": "?", "degraded": "!", "down": "✗"}
 
 
@@ -23,7 +25,17 @@ def plan_lines(plan: Plan) -> list[str]:
     return [
         f"{plan.operation} {plan.target}: {total}",
         *(f"  {line}" for line in format_table(("risk", "stage", "why"), rows)),
+        *(line for planned in plan.stages for line in map(_resource_line, planned.resources)),
     ]
+
+
+def _resource_line(change: ResourceChange) -> str:
+    """Such as `! replace  aws_db_instance.this (because of engine; DANGER: its data is lost; after apply: arn)`."""
+    because = f"because of {', '.join(change.because)}" if change.because else ""
+    danger = "DANGER: its data is lost" if change.endangers_data else ""
+    unknown = f"known after apply: {', '.join(change.unknown)}" if change.unknown else ""
+    notes = "; ".join(note for note in (danger, because, unknown) if note)
+    return f"    {_ACTION_MARKS[change.action]} {change.action:<8} {change.address}" + (f" ({notes})" if notes else "")
 
 
 def status_lines(target: str, layers: Sequence[Layer]) -> list[str]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from platform_cli.doctor import nearest_folder
 from platform_cli.errors import StateError, ToolError
 from platform_cli.events import Emit
 from platform_cli.process import read_output
@@ -122,7 +123,7 @@ class Terraform:
 
     def _read(self, command: str, *arguments: str, **flags: Any) -> dict[str, Any] | None:
         argv = build_argv(self.executable, command, *arguments, **flags)
-        output = read_output(argv, cwd=self.folder, env=self._environment)
+        output = read_output(argv, cwd=nearest_folder(self.folder), env=self._environment)
         return dict(json.loads(output)) if output else None
 
     def _run(self, command: str, emit: Emit, *arguments: str, total: int = 0, **flags: Any) -> LineReader:

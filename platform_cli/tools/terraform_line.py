@@ -56,8 +56,10 @@ class LineReader:
             self.refreshed += 1
 
     def _tell_progress(self, phase: str, hook: Mapping[str, Any]) -> None:
-        self._done += phase == "finished"
         action = str(hook.get("action", ""))
+        if action == "read":
+            return
+        self._done += phase == "finished"
         self.emit(
             ResourceProgress(
                 address=str(hook.get("resource", {}).get("addr", "")),

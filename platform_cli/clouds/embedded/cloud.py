@@ -18,11 +18,12 @@ from platform_cli.stage import (
     StopDashboards,
     StopModelServers,
     StopRuns,
+    TerraformRoot,
     TrackingDatabase,
 )
 
 if TYPE_CHECKING:
-    from platform_cli.clouds.interface import Opened, Proof
+    from platform_cli.clouds.interface import Look, Opened, Proof
     from platform_cli.config import Config
     from platform_cli.doctor import Check
     from platform_cli.events import Emit
@@ -45,7 +46,7 @@ class EmbeddedCloud:
         self._layout = layout
         self._home = layout.home(config.target.name)
 
-    def observe(self) -> Facts:
+    def observe(self, look: Look) -> Facts:  # noqa: ARG002 - a look costs nothing here, whatever it is for
         """See `Cloud.observe`."""
         from platform_cli.clouds.embedded import observation
 
@@ -85,6 +86,8 @@ class EmbeddedCloud:
                 return f"{dashboard.stop_dashboards(self._home.dashboards)} ended"
             case RemoveFiles():
                 return removal.remove_files(work, self._home)
+            case TerraformRoot():
+                raise UsageError(f"{stage.name} is no stage of the embedded cloud")
             case _:
                 assert_never(work)
 
@@ -105,7 +108,7 @@ class EmbeddedCloud:
             self._home, folders=stages.list_folders(self._home), engine=self._open_engine, serving=self._open_serving
         )
 
-    def list_checks(self) -> tuple[Check, ...]:
+    def list_checks(self, *, offline: bool) -> tuple[Check, ...]:  # noqa: ARG002 - none asks a network
         """See `Cloud.list_checks`."""
         from platform_cli.clouds.embedded import check
 

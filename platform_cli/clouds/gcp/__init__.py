@@ -1,0 +1,42 @@
+"""Google Cloud: GKE and what it needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from platform_cli.clouds.terraform import Provider, TerraformCloud
+
+if TYPE_CHECKING:
+    from platform_cli.config import Config
+    from platform_cli.layout import Layout
+
+_LAYERS = {
+    "cluster": frozenset({"google_container_cluster"}),
+    "nodes": frozenset({"google_container_node_pool"}),
+    "storage": frozenset({"google_storage_bucket"}),
+    "database": frozenset({"google_sql_database_instance"}),
+}
+_DATA_TYPES = frozenset(
+    {
+        "google_artifact_registry_repository",
+        "google_container_cluster",
+        "google_kms_crypto_key",
+        "google_kms_key_ring",
+        "google_secret_manager_secret",
+        "google_secret_manager_secret_version",
+        "google_sql_database",
+        "google_sql_database_instance",
+        "google_storage_bucket",
+    }
+)
+
+
+def open_gcp(config: Config, layout: Layout) -> TerraformCloud:
+    """The target on Google Cloud; nothing is asked before a method is called."""
+    wish = config.gcp
+    provider = Provider(
+        variables={"region": wish.region, "project_id": wish.project},
+        data_types=_DATA_TYPES,
+        layers=_LAYERS,
+    )
+    return TerraformCloud(config, layout, provider)

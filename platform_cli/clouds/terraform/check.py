@@ -1,0 +1,73 @@
+"""What must be true of this machine and of the configuration before Terraform plans."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from platform_cli import doctor
+from platform_cli.clouds.terraform.work_copy import WorkCopy
+from platform_cli.doctor import Check, Finding
+from platform_cli.errors import MlopsError
+from platform_cli.layout import TargetHome
+
+if TYPE_CHECKING:
+    from platform_cli.config import Config
+    from platform_cli.tools.terraform import Terraform
+
+_OLDEST = (1, 11)
+_PRODUCT = re.compile(r"[a-z][a-z0-9]{1,15}")
+_SMALLEST_PREFIX, _LARGEST_PREFIX = 16, 20
+
+
+def list_checks(
+    config: Config, home: TargetHome, copy: WorkCopy, terraform: Callable[[], Terraform]
+) -> tuple[Check, ...]:
+    """Every check that needs no cloud, the cheapest first."""
+    return (
+        Check("python", doctor.check_python),
+        Check("folder", partial(doctor.check_folder, home.root)),
+        Check("disk", partial(doctor.check_disk, home.root)),
+        Check("root", partial(check_root, copy)),
+        Check("name", partial(check_name, config.name)),
+        Check("network", partial(check_network, config)),
+        Check("terraform", partial(check_terraform, terraform)),
+    )
+
+
+def check_root(copy: WorkCopy) -> Finding:
+    """Whether there is a Terraform root for the target."""
+    try:
+        copy.require_source()
+    except MlopsError as error:
+        return Finding(ok=False, found=error.message, fix=error.hint)
+    return Finding(ok=True, found=f"{copy.source} has {copy.name}")
+
+
+def check_name(name: str) -> Finding:
+    """Whether the project's name can begin every name in a cloud; the shortest limit decides."""
+    fix = "set `name` in platform.yaml to 2 to 16 lower-case letters and digits that begin with a letter"
+    return Finding(bool(_PRODUCT.fullmatch(name)), f"names begin with {name}", fix)
+
+
+def check_network(config: Config) -> Finding:
+    """Whether the network is private and of a size that clusters of every cloud fit in."""
+    cidr = config.infrastructure.cidr
+    if cidr is None:
+        return Finding(ok=True, found="the environment's own address range")
+    ok = cidr.is_private and _SMALLEST_PREFIX <= cidr.prefixlen <= _LARGEST_PREFIX
+    return Finding(ok, f"{cidr}", "set infrastructure.cidr to a private range between /16 and /20")
+
+
+def check_terraform(open_terraform: Callable[[], Terraform]) -> Finding:
+    """Whether there is a Terraform, and a new enough one."""
+    try:
+        terraform = open_terraform()
+    except MlopsError as error:
+        return Finding(ok=False, found=error.message, fix=error.hint)
+    version = terraform.version()
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    found = f"Terraform {version or 'of unknown version'}, {terraform.executable}"
+    return Finding(numbers >= _OLDEST, found, "install Terraform 1.11 or newer")

@@ -1,0 +1,155 @@
+"""A cloud made by Terraform as every command sees it; what differs between clouds is in its `Provider`."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from platform_cli.clouds.terraform import check, health, removal
+from platform_cli.clouds.terraform.planner import Planner
+from platform_cli.clouds.terraform.state import Record, read_state
+from platform_cli.clouds.terraform.variable import list_variables
+from platform_cli.clouds.terraform.work_copy import WorkCopy
+from platform_cli.errors import NotReadyError, RefusedError, UsageError
+from platform_cli.journal import read_history
+from platform_cli.plan import Operation
+from platform_cli.runner import ProcessRunner, Runner
+from platform_cli.stage import Facts, RemoveFiles, Stage, TerraformRoot
+
+if TYPE_CHECKING:
+    from platform_cli.clouds.interface import Look, Opened, Proof
+    from platform_cli.clouds.terraform.provider import Provider
+    from platform_cli.config import Config
+    from platform_cli.doctor import Check
+    from platform_cli.events import Emit
+    from platform_cli.layout import Layout
+    from platform_cli.serving.interface import Serving
+    from platform_cli.status import Layer
+    from platform_cli.tools.mlflow import Registry
+    from platform_cli.workflow.interface import Engine
+
+ROOT_STAGE = "infrastructure"
+
+
+class TerraformCloud:
+    """One target on one cloud."""
+
+    def __init__(self, config: Config, layout: Layout, provider: Provider, *, runner: Runner | None = None) -> None:
+        self._config = config
+        self._provider = provider
+        self._home = layout.home(config.target.name)
+        self._copy = WorkCopy(layout.terraform, self._home, config.target)
+        self._runner = runner or ProcessRunner()
+
+    def observe(self, look: Look) -> Facts:
+        """See `Cloud.observe`. A deploy is always planned by Terraform; a destroy when its state holds something."""
+        record, history = self._record(), read_history(self._home.journal)
+        needed = look.operation is Operation.DEPLOY or bool(record and record.resources)
+        roots = {self._copy.name: self._planner.plan(look)} if needed else {}
+        return Facts(
+            entries=removal.list_entries(self._home),
+            roots=roots,
+            deployment=removal.find_deployment(self._home, record),
+            applied=history.applied,
+            interrupted=history.interrupted,
+        )
+
+    def list_stages(self) -> tuple[Stage, ...]:
+        """See `Cloud.list_stages`."""
+        self._copy.require_source()
+        root = TerraformRoot(self._copy.name, self._copy.digest(self._variables))
+        return (Stage(ROOT_STAGE, "infrastructure", root),)
+
+    def list_removals(self, *, keep_data: bool) -> tuple[Stage, ...]:
+        """See `Cloud.list_removals`.
+
+        Raises:
+            RefusedError: data is to be kept, which this version cannot do here.
+        """
+        if keep_data:
+            raise RefusedError(
+                f"{self._copy.name}: --keep-data works on the embedded cloud only; nothing was changed",
+                hint="copy what you need from buckets and database, then destroy without it",
+            )
+        root = TerraformRoot(self._copy.name, self._copy.digest(self._variables), destroys=True)
+        return (
+            Stage(ROOT_STAGE, "infrastructure", root),
+            Stage("remove-files", "files", RemoveFiles(self._home.root, ()), (ROOT_STAGE,)),
+        )
+
+    def run_stage(self, stage: Stage, emit: Emit) -> str:
+        """See `Cloud.run_stage`."""
+        match stage.work:
+            case TerraformRoot():
+                return self._planner.apply(stage.work, emit)
+            case RemoveFiles():
+                return removal.remove_files(stage.work, self._home, self._record())
+            case _:
+                raise UsageError(f"{stage.name} is no stage of a cloud that Terraform makes")
+
+    def prove_gone(self, before: Facts, *, keep_data: bool) -> Proof:  # noqa: ARG002 - nothing is ever kept here
+        """See `Cloud.prove_gone`."""
+        return removal.prove_gone(self._home, self._record(), before.deployment, self._provider.sweep)
+
+    def inspect(self) -> tuple[Layer, ...]:
+        """See `Cloud.inspect`."""
+        record = self._record()
+        interrupted = read_history(self._home.journal).interrupted
+        return health.inspect(record, self._provider.layers, interrupted=bool(interrupted)) if record else ()
+
+    def list_checks(self, *, offline: bool) -> tuple[Check, ...]:
+        """See `Cloud.list_checks`."""
+        checks = check.list_checks(self._config, self._home, self._copy, self._planner.terraform)
+        return checks if offline else (*checks, *self._provider.checks)
+
+    def require_deployed(self) -> None:
+        """See `Cloud.require_deployed`."""
+        record = self._record()
+        if record is None or not record.resources:
+            raise NotReadyError(f"{self._config.target} is not deployed", hint=f"mlops deploy {self._flags}")
+
+    def forward(self, service: str, *, port: int | None, emit: Emit, opened: Opened) -> None:  # noqa: ARG002 - never
+        """See `Cloud.forward`."""
+        raise self._not_yet(f"dashboard {service}")
+
+    def engine(self) -> Engine:
+        """See `Cloud.engine`."""
+        raise self._not_yet("workflows")
+
+    def registry(self) -> Registry:
+        """See `Cloud.registry`."""
+        raise self._not_yet("models")
+
+    def serving(self) -> Serving:
+        """See `Cloud.serving`."""
+        raise self._not_yet("serving")
+
+    def _not_yet(self, what: str) -> NotReadyError:
+        return NotReadyError(
+            f"{self._config.target} has no {what} yet: on this cloud they come with the Kubernetes components, "
+            "which this version does not install",
+            hint="use --cloud embedded for them",
+        )
+
+    def _record(self) -> Record | None:
+        return read_state(self._copy.state)
+
+    @property
+    def _flags(self) -> str:
+        return f"--cloud {self._config.cloud} --env {self._config.env}"
+
+    @cached_property
+    def _variables(self) -> dict[str, object]:
+        return list_variables(self._config, self._provider.variables)
+
+    @cached_property
+    def _planner(self) -> Planner:
+        return Planner(
+            copy=self._copy,
+            variables=self._variables,
+            data_types=self._provider.data_types,
+            config=self._config.terraform,
+            runner=self._runner,
+            environ={**os.environ, **self._provider.environment},
+        )

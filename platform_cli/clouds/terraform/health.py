@@ -1,0 +1,53 @@
+"""How each layer is, as Terraform last recorded it; the cloud itself is not asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from platform_cli.clouds.terraform.state import Record
+from platform_cli.status import Health, Layer
+
+_MEND = "mlops deploy goes on"
+_SHOWN = 3
+
+
+def inspect(record: Record, layers: Mapping[str, frozenset[str]], *, interrupted: bool) -> tuple[Layer, ...]:
+    """The state, then each layer. `interrupted`: the last deploy or destroy did not end well."""
+    if not record.resources:
+        return (Layer("state", Health.DOWN, "the state is empty; mlops deploy makes everything"),)
+    return (
+        _inspect_state(record, interrupted=interrupted),
+        *(_inspect_layer(name, types, record) for name, types in layers.items()),
+    )
+
+
+def _inspect_state(record: Record, *, interrupted: bool) -> Layer:
+    written = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.written))
+    facts = f"on this machine, {len(record.resources)} resources, serial {record.serial}, written {written}"
+    if interrupted:
+        return Layer("state", Health.DEGRADED, f"the last command did not end; {_MEND}; {facts}")
+    return Layer("state", Health.OK, facts)
+
+
+def _inspect_layer(name: str, types: frozenset[str], record: Record) -> Layer:
+    found = record.select(types)
+    tainted = [resource.address for resource in found if resource.tainted]
+    if tainted:
+        return Layer(name, Health.DEGRADED, f"not made in full: {_some(tainted)}; {_MEND}")
+    if found:
+        return Layer(name, Health.OK, f"{_some([resource.address for resource in found])}, as of the last deploy")
+    if name == "database" and _has_no_server(record):
+        return Layer(name, Health.OK, "sqlite: there is no server")
+    return Layer(name, Health.DOWN, f"not in the state; {_MEND}")
+
+
+def _has_no_server(record: Record) -> bool:
+    database = record.outputs.get("database")
+    return isinstance(database, dict) and database.get("engine") == "sqlite"
+
+
+def _some(addresses: list[str]) -> str:
+    short = [address.rpartition("module.")[2] for address in addresses[:_SHOWN]]
+    more = len(addresses) - len(short)
+    return ", ".join(short) + (f" and {more} more" if more else "")

@@ -1,0 +1,116 @@
+"""Plans one root with Terraform in its work copy and applies what was planned, one command at a time."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platform_cli.clouds.terraform.work_copy import WorkCopy
+from platform_cli.errors import StateError, ToolError
+from platform_cli.events import Emit, Notice
+from platform_cli.lock import hold_lock
+from platform_cli.plan import Operation
+from platform_cli.resource import RootPlan
+from platform_cli.runner import Runner
+from platform_cli.stage import TerraformRoot
+from platform_cli.tools.terraform import Options, Terraform
+from platform_cli.tools.terraform_executable import find_executable
+from platform_cli.tools.terraform_plan import parse_plan
+
+if TYPE_CHECKING:
+    from platform_cli.clouds.interface import Look
+    from platform_cli.config import Terraform as TerraformConfig
+
+_NAME_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planner:
+    """Terraform for one target. Attributes are as in `Terraform`, `WorkCopy` and `Provider`."""
+
+    copy: WorkCopy
+    variables: Mapping[str, Any]
+    data_types: frozenset[str]
+    config: TerraformConfig
+    runner: Runner
+    environ: Mapping[str, str]
+
+    def terraform(self) -> Terraform:
+        """Terraform in the work copy.
+
+        Raises:
+            PreflightError: there is none on this machine.
+        """
+        return Terraform(
+            name=self.copy.name,
+            folder=self.copy.root,
+            executable=find_executable(self.config.executable, self.environ),
+            runner=self.runner,
+            environ=self.environ,
+            log=self.copy.home.logs / "terraform.log",
+            options=Options(plugin_dirs=self.config.plugin_dirs, parallelism=self.config.parallelism),
+        )
+
+    def plan(self, look: Look) -> RootPlan:
+        """What Terraform would do now, in a file of its own; or what the saved plan does.
+
+        Raises:
+            ToolError: Terraform failed.
+            StateError: another command works with Terraform here.
+        """
+        terraform = self.terraform()
+        self.copy.write(self.variables)
+        with self._working("plan"):
+            look.emit(Notice(level="hint", text=f"the state of {self.copy.name} is on this machine: {self.copy.state}"))
+            terraform.init(look.emit)
+            with tempfile.TemporaryDirectory(dir=self.copy.plans, prefix=".new-") as folder:
+                file = Path(folder) / "plan"
+                if look.saved is not None:
+                    shutil.copyfile(look.saved, file)
+                else:
+                    terraform.plan(file, look.emit, destroy=look.operation is Operation.DESTROY)
+                return self._keep(file, terraform)
+
+    def apply(self, work: TerraformRoot, emit: Emit) -> str:
+        """Do what was planned; afterwards every saved plan is stale and goes.
+
+        Raises:
+            ToolError: Terraform failed; what was done is in the state.
+            StateError: the plan is gone or stale, or another command works with Terraform here.
+        """
+        if work.plan is None or not work.plan.is_file():
+            raise StateError(f"{work.root}: its plan is gone", hint="run the same command again")
+        with self._working("apply"):
+            try:
+                counts = self.terraform().apply(work.plan, emit, total=work.resources).counts
+            finally:
+                self._close_state()
+            for file in self.copy.plans.glob("*.tfplan"):
+                file.unlink(missing_ok=True)
+        return f"{counts.get('add', 0)} added, {counts.get('change', 0)} changed, {counts.get('remove', 0)} destroyed"
+
+    def _keep(self, file: Path, terraform: Terraform) -> RootPlan:
+        """Parse a plan and keep it under a name that tells what it does."""
+        try:
+            found = parse_plan(terraform.show_plan(file), file, data_types=self.data_types)
+        except (KeyError, TypeError) as error:
+            raise ToolError(
+                f"{self.copy.name}: Terraform's plan is of a format that this version does not know: {error}",
+                hint="use a Terraform between 1.11 and 2.0",
+            ) from error
+        kept = self.copy.plans / f"{found.digest[:_NAME_DIGITS]}.tfplan"
+        file.chmod(0o600)
+        file.replace(kept)
+        return RootPlan(file=kept, digest=found.digest, changes=found.changes, outputs=found.outputs)
+
+    def _close_state(self) -> None:
+        """Terraform writes the state, secrets in clear, for everybody to read; only the folder keeps others out."""
+        for file in self.copy.state.parent.iterdir():
+            file.chmod(0o600)
+
+    def _working(self, command: str) -> Any:
+        return hold_lock(self.copy.lock, target=self.copy.name, command=f"terraform {command}")

@@ -1,0 +1,51 @@
+"""What differs from cloud to cloud, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from platform_cli.doctor import Check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One deployment as its cloud knows it: everything that was made carries `id` as the tag `deployment-id`."""
+
+    id: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What a search by tags found: `checked` says what was searched; `kept` goes by itself later, and when."""
+
+    checked: str
+    leftovers: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+
+Sweep = Callable[[Deployment], Swept]
+"""Asks the cloud itself, beside Terraform's state, for what carries the deployment's tag."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One cloud.
+
+    Attributes:
+        variables: the root's variables that only this cloud has, and the region where one is chosen.
+        environment: what Terraform's environment has beside ours.
+        data_types: resource types whose loss loses data.
+        layers: resource types that make up each layer of `status`, in order.
+        checks: what must be true of the account; each asks the cloud.
+        sweep: how to search by tags; None where this version cannot.
+    """
+
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    data_types: frozenset[str]
+    layers: Mapping[str, frozenset[str]]
+    checks: tuple[Check, ...] = ()
+    sweep: Sweep | None = None
