@@ -72,19 +72,12 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     noncurrent_version_expiration {
       noncurrent_days = var.old_version_days
     }
-  }
 
-  dynamic "rule" {
-    for_each = var.buckets[each.key].expire_days > 0 ? [var.buckets[each.key].expire_days] : []
+    dynamic "expiration" {
+      for_each = var.buckets[each.key].expire_days > 0 ? [var.buckets[each.key].expire_days] : []
 
-    content {
-      id     = "expire"
-      status = "Enabled"
-
-      filter {}
-
-      expiration {
-        days = rule.value
+      content {
+        days = expiration.value
       }
     }
   }
