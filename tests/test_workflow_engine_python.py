@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import shutil
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 from engine_fixtures import open_bench
@@ -160,6 +164,31 @@ def test_the_same_container_path_is_each_nodes_own(bench, use_namespaces):
         assert outcome.result(name) == f"{text} {text}"
         assert outcome.output(name, "out") == text
     assert not os.path.exists("/results")  # noqa: PTH110
+
+
+@needs_namespaces
+def test_a_user_without_rights_gets_a_namespace_too(tmp_path):
+    """A step of an ordinary user needs a user namespace as well; as root we become one in a child."""
+    home = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    try:
+        (home / "seen").write_text("private")
+        home.chmod(0o755)
+        child = os.fork()
+        if child == 0:
+            try:
+                if os.geteuid() == 0:
+                    os.setgroups([])
+                    os.setgid(65534)
+                    os.setuid(65534)
+                    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # what changing the user took away: access to our own /proc
+                mount.enter([(str(home), "/mnt", True)])
+                os._exit(0 if Path("/mnt/seen").read_text() == "private" else 1)
+            finally:
+                os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0
+        assert not Path("/mnt/seen").exists()
+    finally:
+        shutil.rmtree(home)
 
 
 @needs_namespaces

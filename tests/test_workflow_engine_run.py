@@ -111,6 +111,16 @@ def test_bad_submissions_are_refused_with_all_problems(bench):
         bench.submit("entrypoint: nowhere\ntemplates: []")
 
 
+@pytest.mark.parametrize(
+    "addition",
+    ["suspend: true", "shutdown: Stop", "synchronization: {mutexes: [{name: m}]}"],
+)
+def test_what_only_a_cluster_does_is_refused_and_not_left_out(bench, addition):
+    with pytest.raises(LintError) as caught:
+        bench.submit(f"{addition}\n{ECHO}")
+    assert f"spec.{addition.partition(':')[0]}: is not supported by the local engine" in caught.value.details[0]
+
+
 def test_runs_are_listed_got_and_deleted(bench):
     first, second = (bench.run(ECHO).name for _ in range(2))
     assert [run["metadata"]["name"] for run in bench.engine.list()] == [second, first]

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -190,12 +191,21 @@ def _chunks(path: Path) -> Iterator[bytes]:
 def remove_tree(path: Path) -> None:
     """Delete a folder whatever permissions a step has put on what is in it."""
 
-    def allow(function: Any, name: str, _: Any) -> None:
-        os.chmod(Path(name).parent, 0o700)  # noqa: PTH101 - symmetrical with the retry below
-        function(name)
+    def allow(_function: Any, name: str, _error: Any) -> None:
+        blocked = Path(name)
+        if blocked.parent.is_relative_to(path):
+            blocked.parent.chmod(0o700)
+        if blocked.is_dir() and not blocked.is_symlink():
+            blocked.chmod(0o700)
+            shutil.rmtree(blocked)
+        else:
+            blocked.unlink(missing_ok=True)
 
     if path.exists():
-        shutil.rmtree(path, onerror=allow)
+        if sys.version_info >= (3, 12):
+            shutil.rmtree(path, onexc=allow)
+        else:
+            shutil.rmtree(path, onerror=allow)
 
 
 def remove_files(path: Path) -> None:

@@ -22,6 +22,9 @@ def perform(scheduler: Scheduler, invocation: Invocation) -> None:
     except BROKEN as error:
         scheduler.fail(invocation.call, str(error))
         return
+    if invocation.template.synchronization is not None:
+        scheduler.fail(invocation.call, "the local engine has no locks: synchronization works on a cluster")
+        return
     invocation = _remembering(scheduler, invocation)
     is_leaf = invocation.template.kind in ("container", "script")
     strategy = invocation.template.retry_strategy or (scheduler.retry_strategy if is_leaf else None)
