@@ -294,6 +294,19 @@ def test_listeners_and_files_count_as_left(home: TargetHome) -> None:
     assert prove_gone(home, (url,), ()).leftovers == ()
 
 
+def test_a_port_that_somebody_else_took_is_not_ours(home: TargetHome, tmp_path: Path) -> None:
+    script = (
+        "import socket, sys; server = socket.create_server(('127.0.0.1', 0));"
+        "print(server.getsockname()[1], flush=True); sys.stdin.read()"
+    )
+    argv = [sys.executable, "-c", script]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/") as other:
+        assert other.stdout is not None
+        url = f"http://127.0.0.1:{other.stdout.readline().strip()}/v2/models/iris"
+        assert prove_gone(home, (url,), ()).leftovers == ()
+        other.communicate("")
+
+
 def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
     place = tmp_path / "small"
     place.mkdir()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+import psutil
 
 from platform_cli.clouds.embedded import files
 from platform_cli.clouds.embedded.observation import list_live_runs
@@ -16,6 +19,7 @@ from platform_cli.clouds.interface import Proof
 from platform_cli.errors import StateError
 from platform_cli.journal import list_files
 from platform_cli.layout import TargetHome
+from platform_cli.process import ProcessId
 from platform_cli.stage import RemoveFiles
 
 if TYPE_CHECKING:
@@ -54,8 +58,9 @@ def prove_gone(home: TargetHome, listeners: Collection[str], keep: Collection[Pa
         listeners: addresses (URLs) where servers of the target listened before.
         keep: paths that are to stay.
     """
-    processes = [describe_stray(stray) for stray in find_strays(home.root)]
-    listening = [f"{url} still answers" for url in listeners if _answers(url)]
+    strays = find_strays(home.root)
+    processes = [describe_stray(stray) for stray in strays]
+    listening = [f"{url} still answers" for url in listeners if _answers(url) and not _is_foreign(url, strays)]
     left = [str(path) for path in files.list_entries(home.root) if path not in keep]
     if not keep and home.root.exists():
         left.append(str(home.root))
@@ -74,3 +79,17 @@ def _answers(url: str) -> bool:
             return True
     except OSError:
         return False
+
+
+def _is_foreign(url: str, strays: Collection[ProcessId]) -> bool:
+    """Whether only processes that do not use the target listen there: somebody took the port after our server left."""
+    port = urlsplit(url).port
+    ours = {os.getpid(), *(stray.pid for stray in strays)}
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:
+        # macOS tells this to root only; then what answers counts as left.
+        return False
+    listening = [found for found in connections if found.status == psutil.CONN_LISTEN]
+    holders = {found.pid for found in listening if getattr(found.laddr, "port", None) == port}
+    return bool(holders) and not holders & ours
