@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import psutil
 
 Child = subprocess.Popen[bytes]
 _CLOCK_TOLERANCE_S = 0.5
+_POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +86,24 @@ def stop_tree(process_id: ProcessId, *, grace_s: float) -> None:
     family = [root, *_children(root)]
     for process in family:
         _signal(process, kill=False)
-    _, stubborn = psutil.wait_procs(family, timeout=grace_s)
-    for process in stubborn:
+    for process in _wait_for_end(family, grace_s):
         _signal(process, kill=True)
-    psutil.wait_procs(stubborn, timeout=grace_s)
+    _wait_for_end(family, grace_s)
+
+
+def _wait_for_end(processes: Sequence[psutil.Process], timeout_s: float) -> list[psutil.Process]:
+    """Wait until all have ended; returns those that have not in time. One that nobody reaps has ended all the same."""
+    deadline = time.monotonic() + timeout_s
+    while (left := [process for process in processes if _lives(process)]) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    return left
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:
