@@ -108,19 +108,18 @@ LISTS = [
 
 
 @pytest.fixture(scope="session")
-def aws() -> Iterator[StandIn]:
-    """A stand-in of the session's own; its first line of output is its URL."""
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """A stand-in of the session's own; its first line of output is its URL, its log is kept with the test's files."""
     command = [sys.executable, "-m", "aws_stand_in"]
-    process = subprocess.Popen(
-        command, cwd=Path(__file__).parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert process.stdout
-    try:
-        yield StandIn(process.stdout.readline().strip())
-    finally:
-        process.terminate()
-        process.wait()
-        process.stdout.close()
+    with (
+        (tmp_path_factory.mktemp("aws") / "log").open("w") as log,
+        subprocess.Popen(command, cwd=Path(__file__).parent, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
+        assert process.stdout
+        try:
+            yield StandIn(process.stdout.readline().strip())
+        finally:
+            process.terminate()
 
 
 @dataclass(frozen=True)

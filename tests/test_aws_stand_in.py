@@ -133,6 +133,13 @@ def test_a_service_account_has_one_role(eks: Any) -> None:
         eks.describe_pod_identity_association(**CLUSTER, associationId=identity)
 
 
+def test_a_request_sent_twice_is_answered_twice_and_done_once(eks: Any) -> None:
+    wanted = {**CLUSTER, "namespace": "argo", "serviceAccount": "argo", "roleArn": ROLE, "clientRequestToken": "t"}
+    first, again = (eks.create_pod_identity_association(**wanted)["association"] for _ in range(2))
+    assert first["associationId"] == again["associationId"]
+    assert len(eks.list_pod_identity_associations(**CLUSTER)["associations"]) == 1
+
+
 def test_tags_come_and_go_on_ours_and_on_moto_s(eks: Any) -> None:
     addon = eks.create_addon(**CLUSTER, addonName="coredns")["addon"]["addonArn"]
     cluster = eks.describe_cluster(name="one")["cluster"]["arn"]

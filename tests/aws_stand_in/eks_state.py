@@ -28,10 +28,11 @@ class Extras:
 
 @dataclass
 class State:
-    """Extras by region and cluster, and updates by id."""
+    """Extras by region and cluster, updates by id, and what was answered to a request's own token."""
 
     extras: dict[tuple[str, str], Extras] = field(default_factory=dict)
     updates: dict[str, Thing] = field(default_factory=dict)
+    answered: dict[str, Thing] = field(default_factory=dict)
 
     def things(self) -> list[tuple[str, Thing]]:
         """Everything of ours that carries tags, with its ARN."""

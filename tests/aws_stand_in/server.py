@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, unquote, urlsplit
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -16,6 +17,7 @@ from aws_stand_in.answers import AwsError, answer, refuse
 from aws_stand_in.budgets import Budgets
 from aws_stand_in.eks import AFTER_MOTO as AFTER_MOTO_EKS
 from aws_stand_in.eks import INSTEAD_OF_MOTO, Call, State
+from aws_stand_in.eks_state import Thing
 
 SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 BUDGETS_TARGET = "AWSBudgetServiceGateway."
@@ -33,6 +35,7 @@ class AwsStandIn:
     def __init__(self) -> None:
         self.moto = DomainDispatcherApplication(create_backend_app)
         self.budgets, self.eks = Budgets(), State()
+        self.one_at_a_time = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         body = Request(environ).get_data()
@@ -61,8 +64,8 @@ class AwsStandIn:
 
     def eks_answer(self, call: Call, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
-            instead = call.find(INSTEAD_OF_MOTO)
-            result = instead(call) if instead else None
+            with self.one_at_a_time:
+                result = self.own_answer(call)
         except AwsError as error:
             return refuse(error)(environ, start_response)
         if result is not None:
@@ -72,6 +75,16 @@ class AwsStandIn:
         if after:
             after(call)
         return answered
+
+    def own_answer(self, call: Call) -> Thing | None:
+        """What we answer, or None for moto to answer. The same token is the same request, sent again."""
+        instead, token = call.find(INSTEAD_OF_MOTO), call.body.get("clientRequestToken", "")
+        if instead is None or token in self.eks.answered:
+            return self.eks.answered.get(token)
+        result: Thing | None = instead(call)
+        if token and result is not None:
+            self.eks.answered[token] = result
+        return result
 
     def budgets_answer(self, action: str, request: Request) -> Response:
         try:
