@@ -118,7 +118,8 @@ class Notice:
 class ResourceProgress:
     """Terraform changes a resource: `phase` is started, waiting, finished or failed.
 
-    `action` is create, update or destroy (a replacement is two); `done` of `total` resources are finished (0: total unknown).
+    `action` is create, update or destroy (a replacement is two); `done` of `total` resources are finished (0: total
+    unknown).
     """
 
     address: str

@@ -25,7 +25,6 @@ from platform_cli.serving.record import Condition, Deployment, Place, list_place
 from platform_cli.tools.mlflow import ModelRef, ModelVersion, Registry
 from platform_cli.tools.mlflow_database import QUIET
 
-_HOST = "127.0.0.1"
 _SUPERVISOR = "platform_cli.serving.supervisor_process"
 _SERVER = "pipelines/serving/src/model_server.py"
 _GRACE_S = 20.0
@@ -42,15 +41,23 @@ class LocalServing:
         home: the target's state; models are copied to it, so they run on when the registry's files go.
         environment: what the servers' environment is taken from; credentials stay behind.
         assets: the folder that holds `pipelines/serving`.
+        host: the address that servers listen on.
         first_port: where the search for a free port begins when none is asked for.
     """
 
     def __init__(
-        self, home: TargetHome, *, environment: Mapping[str, str], assets: Path, first_port: int = 8500
+        self,
+        home: TargetHome,
+        *,
+        environment: Mapping[str, str],
+        assets: Path,
+        host: str = "127.0.0.1",
+        first_port: int = 8500,
     ) -> None:
         self._home = home
         self._environment = {**scrub_environment(environment, keep=_INHERITED), **QUIET, "PYTHONUNBUFFERED": "1"}
         self._script = assets / _SERVER
+        self._host = host
         self._first_port = first_port
         self._registry = Registry(f"sqlite:///{home.tracking_database}")
 
@@ -65,7 +72,7 @@ class LocalServing:
             if before and present and _holds(wish, before, present):
                 return replace(present, outcome="unchanged")
             if port is not None and (present is None or not present.pids or present.port != port):
-                require_free(_HOST, port)
+                require_free(self._host, port)
             return self._roll_out(place, version, wish, before, deadline_s)
 
     def list(self) -> tuple[Endpoint, ...]:
@@ -164,7 +171,7 @@ class LocalServing:
             name=version.name,
             version=version.version,
             source=version.source,
-            host=_HOST,
+            host=self._host,
             port=wanted_port,
             is_exact=is_exact,
             generation=before.generation + 1 if before else 1,

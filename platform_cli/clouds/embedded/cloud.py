@@ -191,6 +191,7 @@ class EmbeddedCloud:
             self._home,
             environment=os.environ,
             assets=self._layout.assets,
+            host=self._config.embedded.host,
             first_port=self._config.embedded.serving_port,
         )
 
