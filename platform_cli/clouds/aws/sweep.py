@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from platform_cli.clouds.aws.account import open_client
@@ -27,29 +27,51 @@ def sweep(deployment: Deployment, profile: str | None, *, patience_s: float = _P
     from botocore.exceptions import BotoCoreError, ClientError
 
     deadline = time.monotonic() + patience_s
-    client = open_client("resourcegroupstaggingapi", profile=profile, region=deployment.region)
-    keys = open_client("kms", profile=profile, region=deployment.region)
+    account = _Account(profile, deployment.region)
     try:
-        found = _search(client, keys, deployment.id)
+        found = account.search(deployment.id)
         while found[0] and time.monotonic() < deadline:
             time.sleep(min(_POLL_S, patience_s))
-            found = _search(client, keys, deployment.id)
+            found = account.search(deployment.id)
     except (BotoCoreError, ClientError) as error:
         raise ToolError(f"AWS could not be searched for left-overs: {error}", hint="mlops destroy again") from error
     checked = f"nothing with the tag {_TAG}={deployment.id} in {deployment.region}"
     return Swept(checked=checked, leftovers=found[0], kept=found[1])
 
 
-def _search(client: Any, keys: Any, deployment_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What is left, and the keys that AWS itself deletes when their waiting period ends."""
-    pages = client.get_paginator("get_resources").paginate(TagFilters=[{"Key": _TAG, "Values": [deployment_id]}])
-    arns = sorted(item["ResourceARN"] for page in pages for item in page["ResourceTagMappingList"])
-    pending = {arn: when for arn in arns if ":kms:" in arn and (when := _deletion_date(keys.describe_key, arn))}
-    kept = tuple(f"{arn}: AWS deletes it on {when}" for arn, when in pending.items())
-    return tuple(arn for arn in arns if arn not in pending), kept
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """One region of an account."""
 
+    profile: str | None
+    region: str
 
-def _deletion_date(describe_key: Callable[..., Any], arn: str) -> str:
-    """The day on which a key goes; empty when it stays."""
-    key = describe_key(KeyId=arn)["KeyMetadata"]
-    return f"{key['DeletionDate']:%Y-%m-%d}" if key["KeyState"] == _PENDING else ""
+    def search(self, deployment_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What is left, and the keys that AWS itself deletes when their waiting period ends."""
+        pages = self._open("resourcegroupstaggingapi").get_paginator("get_resources")
+        tagged = pages.paginate(TagFilters=[{"Key": _TAG, "Values": [deployment_id]}])
+        arns = sorted(item["ResourceARN"] for page in tagged for item in page["ResourceTagMappingList"])
+        pending = {arn: when for arn in arns if (when := self._find_deletion_date(arn))}
+        kept = tuple(f"{arn}: AWS deletes it on {when}" for arn, when in pending.items())
+        return tuple(arn for arn in arns if arn not in pending and not self._is_gone(arn)), kept
+
+    def _is_gone(self, arn: str) -> bool:
+        """Whether it is listed though it ended: EC2 shows what was deleted for about an hour."""
+        kind, _, name = arn.rpartition(":")[2].partition("/")
+        if kind == "natgateway":
+            found = self._open("ec2").describe_nat_gateways(NatGatewayIds=[name])["NatGateways"]
+            return all(item["State"] == "deleted" for item in found)
+        if kind == "instance" and ":ec2:" in arn:
+            found = self._open("ec2").describe_instances(InstanceIds=[name])["Reservations"]
+            return all(item["State"]["Name"] == "terminated" for group in found for item in group["Instances"])
+        return False
+
+    def _find_deletion_date(self, arn: str) -> str:
+        """The day on which a key goes; empty when it stays, or is no key."""
+        if ":kms:" not in arn:
+            return ""
+        key = self._open("kms").describe_key(KeyId=arn)["KeyMetadata"]
+        return f"{key['DeletionDate']:%Y-%m-%d}" if key["KeyState"] == _PENDING else ""
+
+    def _open(self, service: str) -> Any:
+        return open_client(service, profile=self.profile, region=self.region)
