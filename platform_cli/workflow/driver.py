@@ -89,7 +89,6 @@ class Driver:
                 self._end()
         finally:
             self.client.close()
-            self.leaves.clean(is_last=True)
 
     def _begin(self) -> None:
         self.client.prepare([])

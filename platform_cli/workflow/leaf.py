@@ -22,7 +22,7 @@ from platform_cli.workflow.step_channel import StepEvent, StepExited, StepStarte
 from platform_cli.workflow.step_client import StepClient
 from platform_cli.workflow.step_output import LOG_NAME, StepOutput
 
-_CLEAN_AFTER_S = 5.0
+_CLEAN_AFTER_S = 60.0
 _REFUSED = "reuse refused by --no-cache"
 
 
@@ -137,23 +137,22 @@ class LeafRunner:
                 del self._running[event.step]
                 del self._numbers[running.job.leaf.node]
                 self._end(running, event)
-                self.clean(is_last=False)
 
     def take(self) -> list[LeafEvent]:
         """What happened since the last time."""
         events, self.events = self.events, []
         return events
 
-    def clean(self, *, is_last: bool) -> None:
-        """Delete the files of steps that succeeded.
+    def _clean(self, folder: Path) -> None:
+        """Delete the files of a step that succeeded, and the folders of those that did so a while ago.
 
-        A folder takes the kernel milliseconds to delete while the step's mounts are still being taken apart, so fresh
-        ones are kept for later, and at the end of the run for good: they are empty by then.
+        A folder takes the kernel milliseconds to delete while the step's mounts are still being taken apart. Fresh ones
+        stay, empty, until the run itself is deleted.
         """
-        while self._spent and self._spent[0][0] <= time.monotonic() - _CLEAN_AFTER_S:
+        remove_files(folder)
+        self._spent.append((time.monotonic(), folder))
+        while self._spent[0][0] <= time.monotonic() - _CLEAN_AFTER_S:
             remove_tree(self._spent.popleft()[1])
-        while is_last and self._spent:
-            remove_files(self._spent.popleft()[1])
 
     def _start(self, leaf: RunLeaf) -> None:
         try:
@@ -190,7 +189,7 @@ class LeafRunner:
         return reuse, outputs, ingredients
 
     def _skip(self, job: Job, reuse: Reuse, outputs: NodeOutputs) -> None:
-        self._spent.append((time.monotonic(), job.folder))
+        self._clean(job.folder)
         self.events.append(LeafEnded(job.leaf.node, LeafOutcome("Succeeded", "", outputs, reuse), self._blobs(outputs)))
 
     def _spawn(self, job: Job, reuse: Reuse, ingredients: dict[str, str] | None) -> None:
@@ -225,7 +224,7 @@ class LeafRunner:
             outcome = LeafOutcome("Error", str(error), exited, running.reuse)
         record = None
         if outcome.phase == "Succeeded":
-            self._spent.append((time.monotonic(), job.sandbox.root))
+            self._clean(job.sandbox.root)
             if running.ingredients is not None and outcome.outputs is not None:
                 leaf = job.leaf
                 record = self.reuse.row(self.run, leaf.node, leaf.template.name, running.ingredients, outcome.outputs)
