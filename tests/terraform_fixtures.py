@@ -143,9 +143,9 @@ class Folder:
         assert done.returncode == expect, f"terraform {' '.join(arguments)}: {done.returncode}\n{done.stdout[-6000:]}"
         return done.stdout
 
-    def init(self) -> None:
+    def init(self, *arguments: str) -> None:
         mirror = [f"-plugin-dir={MIRROR}"] if MIRROR.is_dir() else []
-        self.run("init", "-input=false", "-no-color", *mirror)
+        self.run("init", "-input=false", "-no-color", *mirror, *arguments)
 
     def plan(self, *arguments: str) -> dict[str, Any]:
         """The plan, kept as `plan` in the folder."""

@@ -18,7 +18,7 @@ from typing import Any
 import hcl2
 import pytest
 import yaml
-from terraform_fixtures import ROOT, TERRAFORM, Folder, StandIn, actions
+from terraform_fixtures import REGION, ROOT, TERRAFORM, Folder, StandIn, actions
 
 MODULES = sorted(path for path in (TERRAFORM / "modules").iterdir() if re.match(r"(aws-.*|eks|labels)$", path.name))
 ROOTS = [TERRAFORM / "environments" / "aws" / name for name in ("dev", "staging", "prod")]
@@ -294,6 +294,35 @@ def test_profiles_change_sizes_and_high_availability_only(terraform_folder: Fold
         "aws_vpc_security_group_ingress_rule",
     }
     assert kinds["minimal"] - kinds["standard"] == set()
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("terraform_folder", [ROOTS[0]], ids=name_of, indirect=True)
+def test_state_lies_in_a_bucket_and_is_locked_there(terraform_folder: Folder, aws: StandIn) -> None:
+    """With a `backend.tf` as `mlops state bootstrap` writes it, and the `state.tfbackend` of the root."""
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="state", CreateBucketConfiguration={"LocationConstraint": REGION})
+    (terraform_folder.path / "backend.tf").write_text('terraform {\n  backend "s3" {}\n}\n')
+    terraform_folder.init(
+        "-backend-config=state.tfbackend", "-backend-config=bucket=state", f"-backend-config=region={REGION}"
+    )
+    only = "-target=module.platform.module.encryption"
+    terraform_folder.plan(only)
+    terraform_folder.apply()
+    key = "aws/dev/terraform.tfstate"
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket="state")["Contents"]] == [key]
+    assert not list(terraform_folder.path.glob("*.tfstate"))
+
+    s3.put_object(Bucket="state", Key=f"{key}.tflock", Body=b'{"ID": "1", "Who": "somebody@elsewhere"}')
+    refused = terraform_folder.run("plan", "-no-color", "-input=false", only, expect=1)
+    assert "Error acquiring the state lock" in refused
+    assert "somebody@elsewhere" in refused
+
+    s3.delete_object(Bucket="state", Key=f"{key}.tflock")
+    terraform_folder.run("destroy", "-auto-approve", "-no-color")
+    for item in s3.list_objects_v2(Bucket="state")["Contents"]:
+        s3.delete_object(Bucket="state", Key=item["Key"])
+    s3.delete_bucket(Bucket="state")
 
 
 def prices() -> dict[str, Any]:
