@@ -5,17 +5,21 @@ A process id alone is not an identity, since the system reuses numbers; together
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 import psutil
 
 Child = subprocess.Popen[bytes]
 _CLOCK_TOLERANCE_S = 0.5
+_FOLLOW_S = 0.02
 _POLL_S = 0.02
 
 
@@ -135,11 +139,14 @@ def spawn_group(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, outli
     """Start a program in a process group of its own, its output in pipes.
 
     The terminal's Ctrl-C then reaches us alone, and whoever runs the program passes it on exactly once. A program that
-    `outlives` us goes on to its end when we are killed and nobody reads its output any more.
+    `outlives` us goes on to its end when we are killed: it writes into files without a name, not into pipes, which
+    would end it once nobody reads them any more. `stdout` and `stderr` are read alike in both cases.
 
     Raises:
         OSError: it cannot be started.
     """
+    if outlives:
+        return _spawn_into_files(argv, env=env, cwd=cwd)
     return subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
@@ -148,9 +155,44 @@ def spawn_group(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, outli
         env=dict(env),
         cwd=cwd,
         process_group=0,
-        # Python ignores SIGPIPE; a child that inherits this is not ended by a pipe without a reader.
-        restore_signals=not outlives,
     )
+
+
+def _spawn_into_files(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> Child:
+    with contextlib.ExitStack() as stack:
+        writers = [stack.enter_context(tempfile.NamedTemporaryFile()) for _ in range(2)]
+        readers = [open(writer.name, "rb") for writer in writers]  # noqa: PTH123, SIM115 - read until the child ends
+        child = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=writers[0],
+            stderr=writers[1],
+            env=dict(env),
+            cwd=cwd,
+            process_group=0,
+        )
+    child.stdout, child.stderr = (cast("IO[bytes]", GrowingFile(reader, child)) for reader in readers)
+    return child
+
+
+class GrowingFile:
+    """A file that a program writes, read like a pipe: the end is reached when the program has ended."""
+
+    def __init__(self, file: IO[bytes], writer: Child) -> None:
+        self._file, self._writer = file, writer
+
+    def readline(self, limit: int) -> bytes:
+        """The next line, once it is whole, or its first `limit` bytes; empty at the end."""
+        line = self._file.readline(limit)
+        while not line.endswith(b"\n") and len(line) < limit:
+            ended = self._writer.poll() is not None
+            more = self._file.readline(limit - len(line))
+            if ended and not more:
+                return line
+            if not more:
+                time.sleep(_FOLLOW_S)
+            line += more
+        return line
 
 
 def signal_group(leader: int, number: int) -> bool:
