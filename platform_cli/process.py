@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -159,6 +158,8 @@ def spawn_group(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, outli
 
 
 def _spawn_into_files(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> Child:
+    import tempfile
+
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(tempfile.NamedTemporaryFile()) for _ in range(2)]
         readers = [open(writer.name, "rb") for writer in writers]  # noqa: PTH123, SIM115 - read until the child ends
