@@ -9,6 +9,7 @@ from platform_cli.workflow.lint_call import lint_call
 from platform_cli.workflow.lint_document import Catalog, Document
 from platform_cli.workflow.lint_graph import Graph, lint_graph
 from platform_cli.workflow.lint_leaf import lint_template
+from platform_cli.workflow.lint_local import lint_local
 from platform_cli.workflow.lint_reference import ReferenceLint
 from platform_cli.workflow.lint_spec import lint_spec
 from platform_cli.workflow.model import inspect
@@ -59,6 +60,8 @@ def _lint_duplicate(catalog: Catalog, document: Document) -> None:
 
 def _lint_document(catalog: Catalog, document: Document, *, local: bool) -> None:
     lint_spec(catalog, document, local=local)
+    if local:
+        document.found.extend(lint_local(document.manifest))
     graphs: dict[int, Graph] = {}
     for place in document.places:
         lint_template(place, local=local)

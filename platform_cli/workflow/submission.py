@@ -9,16 +9,17 @@ import re
 import string
 import sys
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from platform_cli.errors import UsageError
-from platform_cli.workflow.finding import Finding, refusal
+from platform_cli.workflow.finding import refusal
 from platform_cli.workflow.interface import Submission
 from platform_cli.workflow.lint import lint
+from platform_cli.workflow.lint_local import lint_local
 from platform_cli.workflow.model import RUNNABLE_KINDS, TEMPLATE_KINDS, Spec, Workflow, parse
 from platform_cli.workflow.model_value import Parameter
 from platform_cli.workflow.node import now
@@ -29,8 +30,6 @@ NAMESPACE = "argo"
 _MOST_LETTERS = 63
 _SUFFIX_LETTERS = 5
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?")
-_CLUSTER_ONLY = ("synchronization", "http", "shutdown", "suspend")
-_SPEC_DEPTH = 2
 _REFERENCES = ('"templateRef"', '"workflowTemplateRef"')
 
 
@@ -43,7 +42,8 @@ def build_document(submission: Submission) -> tuple[str, Document]:
     """
     manifests = load_manifests(submission.manifest)
     library = _library(submission.manifest, manifests)
-    found = [*lint(manifests, available=library), *_cluster_only((*manifests, *library))]
+    borrowed = [finding for manifest in library for finding in lint_local(manifest)]
+    found = [*lint(manifests, available=library), *borrowed]
     if any(finding.level == "error" for finding in found):
         raise refusal(found)
     main = _main(manifests)
@@ -62,19 +62,6 @@ def build_document(submission: Submission) -> tuple[str, Document]:
         source=str(submission.manifest.resolve()),
     )
     return name, document
-
-
-def _cluster_only(manifests: Iterable[Manifest]) -> Iterator[Finding]:
-    """What a cluster does and this engine would silently leave out."""
-    for manifest in manifests:
-        spec = manifest.data.get("spec", {})
-        pointers: list[tuple[str | int, ...]] = [("spec", field) for field in _CLUSTER_ONLY if spec.get(field)]
-        for index, template in enumerate(spec.get("templates", ())):
-            pointers += [("spec", "templates", index, field) for field in _CLUSTER_ONLY if template.get(field)]
-        for pointer in pointers:
-            if pointer[-1] != "suspend" or len(pointer) == _SPEC_DEPTH:
-                message = "is not supported by the local engine"
-                yield manifest.finding(pointer, message, "remove it, or run the workflow on a cluster")
 
 
 def read_spec(document: Document) -> Spec:
