@@ -108,7 +108,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something a person should know: `level` is info, hint or warning."""
+    """Something a person should know: `level` is detail (told when asked for), info, hint or warning."""
 
     level: str
     text: str

@@ -155,7 +155,7 @@ def test_a_refusal_lists_every_finding_in_order() -> None:
 
 def test_ignored_fields_are_named_once() -> None:
     (manifest,) = load_manifests(TRAINING)
-    fields = ignored_fields(parse(manifest))
+    fields = ignored_fields(parse(manifest).spec)
     assert {"podGC", "resources", "securityContext", "ttlStrategy"} <= set(fields)
     assert list(fields) == sorted(set(fields))
 

@@ -69,7 +69,11 @@ def describe(event: Event, *, verbose: bool) -> Line | None:  # noqa: PLR0911 - 
         case ResourceProgress():
             return _describe_resource(event)
         case Notice():
-            return Line(f"{event.level}: {event.text}" if event.level == "warning" else event.text)
+            return (
+                None
+                if event.level == "detail" and not verbose
+                else Line(f"{event.level}: {event.text}" if event.level == "warning" else event.text)
+            )
         case _:
             assert_never(event)
 
@@ -130,6 +134,10 @@ def _describe_resource(event: ResourceProgress) -> Line | None:
         return None
     count = f"{event.done}/{event.total} " if event.total and event.phase == "finished" else ""
     return Line(f"{count}{event.address}", _RESOURCE_MARKS[event.phase], f"    {event.action}", event.seconds)
+
+
+def _describe_notice(event: Notice) -> Line:
+    return Line(f"{event.level}: {event.text}" if event.level == "warning" else event.text)
 
 
 def _describe_node(event: NodeFinished) -> Line:

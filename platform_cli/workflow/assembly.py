@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from platform_cli.events import Emit
+from platform_cli.events import Emit, Notice
 from platform_cli.process import scrub_environment
 from platform_cli.workflow.artifact import remove_tree
 from platform_cli.workflow.clock import Clock
 from platform_cli.workflow.driver import Driver
 from platform_cli.workflow.duration import parse_duration
+from platform_cli.workflow.ignored import ignored_fields
 from platform_cli.workflow.job import SOURCE_PATH, Workshop, artifact_key
 from platform_cli.workflow.leaf import LeafRunner
 from platform_cli.workflow.lifecycle import Lifecycle
@@ -45,6 +46,7 @@ _SERVER_LOG = "step-server.log"
 def assemble(engine: LocalEngine, run: Run, emit: Emit) -> Driver:
     """The driver of `run`; whatever an earlier driver finished is kept."""
     spec, folder = read_spec(run.document), engine.folder(run.name)
+    _tell_ignored(spec, emit)
     volumes = _volumes(engine, folder, spec)
     world = Surroundings(
         clock=now,
@@ -80,6 +82,12 @@ def assemble(engine: LocalEngine, run: Run, emit: Emit) -> Driver:
         clock=clock,
         emit=emit,
     )
+
+
+def _tell_ignored(spec: Spec, emit: Emit) -> None:
+    fields = ignored_fields(spec)
+    if fields:
+        emit(Notice(level="detail", text=f"means something on a cluster only: {', '.join(fields)}"))
 
 
 def _volumes(engine: LocalEngine, folder: Path, spec: Spec) -> VolumeStore:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from platform_cli.workflow.model import Spec, Workflow
+from platform_cli.workflow.model import Spec
 from platform_cli.workflow.model_container import Container, Part
 from platform_cli.workflow.model_template import RetryStrategy, Template
 
@@ -28,9 +28,9 @@ _IGNORED: dict[type[Part], tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def ignored_fields(workflow: Workflow) -> tuple[str, ...]:
-    """The fields that `workflow` uses and the local engine has no use for, as they are spelt in files, sorted."""
-    return tuple(sorted({field for part in _parts(workflow.spec) for field in _used(part)}))
+def ignored_fields(spec: Spec) -> tuple[str, ...]:
+    """The fields that `spec` uses and the local engine has no use for, as they are spelt in files, sorted."""
+    return tuple(sorted({field for part in _parts(spec) for field in _used(part)}))
 
 
 def _parts(spec: Spec) -> Iterator[Part]:
