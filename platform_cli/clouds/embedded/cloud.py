@@ -70,7 +70,7 @@ class EmbeddedCloud:
         match work:
             case Folders():
                 files.make_folders(work.paths)
-                return f"{len(work.paths)} folders below {self._home.root}"
+                return f"{len(work.paths)} folders below {self._home.root.relative_to(self._layout.project)}"
             case ConfigMap():
                 files.write_config_map(self._home.config_maps / work.config_map, work.data)
                 return f"{work.config_map}, {len(work.data)} keys"
