@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, assert_never
 
-from platform_cli.resource import HARMLESS, Action, ResourceChange, RootPlan
+from platform_cli.resource import HARMLESS, Action, MonthlyCost, ResourceChange, RootPlan
 from platform_cli.stage import (
     ConfigMap,
     Facts,
@@ -63,6 +63,7 @@ class PlannedStage:
     risk: Risk
     reason: str
     resources: tuple[ResourceChange, ...] = ()
+    cost: MonthlyCost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def _plan_root(
         risk, reason = Risk.CHANGE, "did not end the last time"
     resources = tuple(change for change in found.changes if change.action not in HARMLESS)
     saved = replace(work, plan=found.file, changes=found.digest, resources=len(resources))
-    return PlannedStage(replace(stage, work=saved), risk, reason, resources)
+    return PlannedStage(replace(stage, work=saved), risk, reason, resources, found.cost)
 
 
 def _assess_root(work: TerraformRoot, facts: Facts) -> tuple[Risk, str]:
@@ -217,6 +218,7 @@ def _stage_document(planned: PlannedStage) -> dict[str, Any]:
         "digest": stage.digest,
         "inputs": _inputs(stage.work),
         **({"resources": [_resource_document(change) for change in planned.resources]} if planned.resources else {}),
+        **({"monthly_cost": asdict(planned.cost)} if planned.cost else {}),
     }
 
 

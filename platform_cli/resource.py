@@ -48,6 +48,25 @@ class ResourceChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MonthlyCost:
+    """List prices of a month, in US dollars, before and after a plan.
+
+    Attributes:
+        unknown: addresses whose price the table cannot tell; they are not in the sums.
+        unlisted: resource types that the table does not know; most cost nothing.
+        by_use: resource types that are billed by use on top, which no plan knows.
+        source: where the prices are from.
+    """
+
+    before_usd: float
+    after_usd: float
+    unknown: tuple[str, ...]
+    unlisted: tuple[str, ...]
+    by_use: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RootPlan:
     """Terraform's saved plan of one root.
 
@@ -56,12 +75,14 @@ class RootPlan:
         digest: SHA-256 of everything it does: equal changes to an equal state, equal digest.
         changes: every resource but those nothing happens to.
         outputs: names of outputs that change.
+        cost: what it changes in a month's bill; None where no price table fits.
     """
 
     file: Path
     digest: str
     changes: tuple[ResourceChange, ...]
     outputs: tuple[str, ...] = ()
+    cost: MonthlyCost | None = None
 
     def select(self, *actions: Action) -> tuple[ResourceChange, ...]:
         """The changes with one of these actions."""

@@ -26,6 +26,7 @@ from platform_cli.clouds.aws.sweep import sweep
 from platform_cli.clouds.interface import Look, Proof
 from platform_cli.clouds.registry import CLOUDS, open_cloud
 from platform_cli.clouds.terraform import Deployment, Provider, Swept, TerraformCloud
+from platform_cli.clouds.terraform.price import estimate
 from platform_cli.clouds.terraform.state import read_state
 from platform_cli.clouds.terraform.variable import list_variables
 from platform_cli.config import Config
@@ -43,6 +44,7 @@ from platform_cli.events import Event, ResourceProgress
 from platform_cli.layout import Layout, TargetHome
 from platform_cli.plan import Plan, Risk
 from platform_cli.render.plan import plan_lines
+from platform_cli.resource import MonthlyCost
 from platform_cli.saved import open_saved, write_saved
 from platform_cli.status import Health
 from platform_cli.target import CloudName, Env, Target
@@ -282,6 +284,95 @@ def test_what_the_cloud_cannot_do_yet_is_told(paper: Paper) -> None:
         cloud.require_deployed()
     with pytest.raises(RefusedError, match="--keep-data"):
         cloud.list_removals(keep_data=True)
+
+
+# --- prices ---
+
+PRICES = """
+cloud: aws
+region: here
+date: 2026-11-21
+verified: false
+hours_per_month: 100
+prices:
+  x_server:
+    - by: size
+      when: {spot: false}
+      per: hour
+      times: pool.0.nodes
+      doubled_by: standby
+      values: {small: 0.5, free: 0.0}
+    - {per: gb_month, times: disk.mb, scale: 0.001, value: 1.0}
+  x_endpoint:
+    - {per: day, count: subnets, value: 1.0}
+usage:
+  x_bucket: {per: gb_month, value: 0.02}
+"""
+
+
+def resource(kind: str, before: object, after: object) -> dict[str, Any]:
+    return {"address": f"{kind}.a", "mode": "managed", "type": kind, "change": {"before": before, "after": after}}
+
+
+def server(**fields: object) -> dict[str, object]:
+    return {"size": "small", "spot": False, "pool": [{"nodes": 2}], "disk": [{"mb": 5000}], **fields}
+
+
+def cost_of(folder: Path, *changes: dict[str, Any]) -> MonthlyCost | None:
+    (folder / "aws-here.yaml").write_text(PRICES)
+    document = {"variables": {"region": {"value": "here"}}, "resource_changes": list(changes)}
+    return estimate(document, folder, "aws")
+
+
+@pytest.mark.parametrize(
+    ("values", "usd"),
+    [
+        (server(), 0.5 * 2 * 100 + 5),
+        (server(standby=True), 0.5 * 2 * 100 * 2 + 5),
+        (server(size="free", pool=None), 5),
+        (server(size="odd"), None),
+        (server(spot=True), None),
+        (server(pool=None), None),
+        (server(disk=[]), None),
+    ],
+)
+def test_a_price_is_chosen_and_multiplied_or_unknown(
+    tmp_path: Path, values: dict[str, object], usd: float | None
+) -> None:
+    cost = cost_of(tmp_path, resource("x_server", None, values))
+    assert cost is not None
+    assert (cost.before_usd, cost.after_usd) == (0, usd or 0)
+    assert cost.unknown == (("x_server.a",) if usd is None else ())
+
+
+def test_a_plan_tells_the_difference_and_what_is_not_in_it(tmp_path: Path) -> None:
+    gone = resource("x_endpoint", {"subnets": ["a", "b"]}, None)
+    cost = cost_of(tmp_path, gone, resource("x_bucket", None, {}), resource("x_role", {}, {}))
+    assert cost is not None
+    assert (cost.before_usd, cost.after_usd) == (round(2 * 365 / 12, 2), 0)
+    assert (cost.by_use, cost.unlisted) == (("x_bucket",), ("x_role",))
+    assert cost.source == "list prices of 2026-11-21 for here, not verified"
+
+
+def test_without_a_table_there_is_no_price(tmp_path: Path) -> None:
+    assert estimate({"resource_changes": []}, tmp_path, "aws") is None
+    (tmp_path / "aws-there.yaml").write_text("[")
+    with pytest.raises(ConfigError, match="price table"):
+        estimate({"variables": {"region": {"value": "there"}}}, tmp_path, "aws")
+
+
+def test_a_plan_with_prices_shows_them(paper: Paper) -> None:
+    folder = paper.assets.parent / "prices"
+    folder.mkdir()
+    (folder / "aws-here.yaml").write_text(
+        PRICES.replace("x_endpoint", "terraform_data").replace("count: subnets, ", "")
+    )
+    root = paper.assets / "environments" / "aws" / "dev" / "region.tf"
+    root.write_text('variable "region" { default = "here" }\n')
+    plan = change.plan_deploy(paper.cloud(), TARGET)
+    expected = "  monthly cost: +60.83 USD (from 0.00 to 60.83), list prices of 2026-11-21 for here, not verified"
+    assert expected in plan_lines(plan)
+    assert plan.to_document()["stages"][0]["monthly_cost"]["after_usd"] == 60.83
 
 
 # --- the real clouds ---

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from platform_cli.clouds.interface import Proof
     from platform_cli.doctor import Result
     from platform_cli.plan import Plan
-    from platform_cli.resource import ResourceChange
+    from platform_cli.resource import MonthlyCost, ResourceChange
     from platform_cli.status import Layer
 
 _ACTION_MARKS = {"create": "+", "update": "~", "replace": "±", "destroy": "-", "forget": "x"}
@@ -26,7 +26,19 @@ def plan_lines(plan: Plan) -> list[str]:
         f"{plan.operation} {plan.target}: {total}",
         *(f"  {line}" for line in format_table(("risk", "stage", "why"), rows)),
         *(line for planned in plan.stages for line in map(_resource_line, planned.resources)),
+        *(line for planned in plan.stages if planned.cost for line in _cost_lines(planned.cost)),
     ]
+
+
+def _cost_lines(cost: MonthlyCost) -> list[str]:
+    """The difference first; then what is not in it."""
+    change = cost.after_usd - cost.before_usd
+    lines = [f"  monthly cost: {change:+.2f} USD (from {cost.before_usd:.2f} to {cost.after_usd:.2f}), {cost.source}"]
+    notes = {"price unknown": cost.unknown, "billed by use on top": cost.by_use}
+    lines += [f"    {note}: {', '.join(names)}" for note, names in notes.items() if names]
+    if cost.unlisted:
+        lines.append(f"    not in the price table: {count_of(len(cost.unlisted), 'resource type')}")
+    return lines
 
 
 def _resource_line(change: ResourceChange) -> str:

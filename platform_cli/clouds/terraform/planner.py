@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from platform_cli.clouds.terraform.price import estimate
 from platform_cli.clouds.terraform.work_copy import WorkCopy
 from platform_cli.errors import StateError, ToolError
 from platform_cli.events import Emit, Notice
@@ -96,7 +97,9 @@ class Planner:
     def _keep(self, file: Path, terraform: Terraform) -> RootPlan:
         """Parse a plan and keep it under a name that tells what it does."""
         try:
-            found = parse_plan(terraform.show_plan(file), file, data_types=self.data_types)
+            document = terraform.show_plan(file)
+            found = parse_plan(document, file, data_types=self.data_types)
+            cost = estimate(document, self.copy.source.parent / "prices", self.copy.target.cloud)
         except (KeyError, TypeError) as error:
             raise ToolError(
                 f"{self.copy.name}: Terraform's plan is of a format that this version does not know: {error}",
@@ -105,7 +108,7 @@ class Planner:
         kept = self.copy.plans / f"{found.digest[:_NAME_DIGITS]}.tfplan"
         file.chmod(0o600)
         file.replace(kept)
-        return RootPlan(file=kept, digest=found.digest, changes=found.changes, outputs=found.outputs)
+        return replace(found, file=kept, cost=cost)
 
     def _close_state(self) -> None:
         """Terraform writes the state, secrets in clear, for everybody to read; only the folder keeps others out."""
