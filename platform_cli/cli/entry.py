@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import itertools
-import json
 import re
 import sys
 from dataclasses import dataclass
@@ -84,6 +82,8 @@ def _load(name: str, entry: _Entry) -> Any:
 
 
 def _unknown(kind: str, word: str, known: Sequence[str] | dict[str, _Entry], help_command: str) -> UsageError:
+    import difflib
+
     near = difflib.get_close_matches(word, list(known), n=1)
     meant = f"did you mean `{near[0]}`?" if near else f"see `{help_command}`"
     return UsageError(f"there is no {kind} `{word}`", hint=meant)
@@ -158,6 +158,8 @@ def _nearest_choice(complaint: str) -> str:
     """From Typer's words, since its exception does not hold the choices: `'embeded' is not one of 'embedded', …`."""
     if " is not one of " not in complaint:
         return ""
+    import difflib
+
     word, *choices = re.findall(r"'([^']*)'", complaint)
     near = difflib.get_close_matches(word, choices, n=1)
     return f"did you mean `{near[0]}`?" if near else ""
@@ -166,6 +168,8 @@ def _nearest_choice(complaint: str) -> str:
 def report(error: MlopsError, *, as_json: bool) -> int:
     """Write an error to standard error (as one JSON line when asked) and return its exit code."""
     if as_json:
+        import json
+
         fields = {"message": error.message, "hint": error.hint, "details": list(error.details)}
         line = {"schema_version": 1, "type": type(error).__name__, "exit_code": error.exit_code, **fields}
         typer.echo(json.dumps(line, ensure_ascii=False), err=True)
