@@ -192,6 +192,8 @@ class Driver:
     def _why_reused(self, node: Node) -> str:
         if node.id in self.kept:
             return "succeeded before the run was resumed"
+        if node.type == "Retry" and node.children:
+            return self._why_reused(self.scheduler.nodes[node.children[-1]])
         return node.reuse.reason if node.reuse is not None and node.reuse.hit else ""
 
     def _end(self) -> None:
