@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +82,27 @@ def test_the_version_is_told_both_ways(tmp_path: Path) -> None:
 def test_a_pipe_gets_no_colours(tmp_path: Path) -> None:
     outputs = [mlops(tmp_path, *line.split()) for line in ("plan", "doctor", "plan --cloud embeded", "--help")]
     assert not [ended for ended in outputs if "\x1b" in ended.stdout + ended.stderr]
+
+
+def test_a_terminal_gets_colours_unless_it_wants_none(tmp_path: Path) -> None:
+    def complain(**environment: str) -> bytes:
+        ours, theirs = pty.openpty()
+        argv = [MLOPS, "plan", "--cloud", "embeded"]
+        child = subprocess.Popen(
+            argv, cwd=tmp_path, env=plain | environment, stdin=theirs, stdout=theirs, stderr=theirs
+        )
+        os.close(theirs)
+        told = b""
+        with contextlib.suppress(OSError):  # Linux' word for the end
+            while piece := os.read(ours, 4096):
+                told += piece
+        os.close(ours)
+        assert child.wait() == 2
+        return told
+
+    plain = {name: value for name, value in ENV.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    assert b"\x1b[" in complain()
+    assert b"\x1b[" not in complain(NO_COLOR="1")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

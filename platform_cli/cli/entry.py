@@ -174,7 +174,8 @@ def report(error: MlopsError, *, as_json: bool) -> int:
         line = {"schema_version": 1, "type": type(error).__name__, "exit_code": error.exit_code, **fields}
         typer.echo(json.dumps(line, ensure_ascii=False), err=True)
         return error.exit_code
-    typer.echo(typer.style("error: ", fg="red", bold=True) + error.message, err=True)
+    label = "error: " if os.environ.get("NO_COLOR") else typer.style("error: ", fg="red", bold=True)
+    typer.echo(label + error.message, err=True)
     for detail in error.details:
         typer.echo(f"  {detail}", err=True)
     if error.hint:
