@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import yaml
 from terraform_fixtures import MIRROR, StandIn
+from test_terraform_clouds import schema_mirror
 
 from platform_cli import change
 from platform_cli.clouds.aws.sweep import sweep
@@ -112,7 +113,7 @@ class Paper:
 
     def sweep(self, deployment: Deployment) -> Swept:
         self.swept.append(deployment)
-        return Swept(checked="nothing on paper", leftovers=self.left)
+        return Swept(checked=("nothing on paper",), leftovers=self.left)
 
     def deploy(self, cloud: TerraformCloud, **options: Any) -> Plan:
         return change.deploy(cloud, TARGET, self.home, confirm=self.shown.append, emit=self.heard.append, **options)
@@ -517,6 +518,26 @@ def test_aws_dev_from_nothing_to_nothing(aws: StandIn, tmp_path: Path) -> None:
     assert "--yes" in mlops(tmp_path, "destroy", code=9, **run).stderr
     assert "proof: nothing with the tag deployment-id=" in mlops(tmp_path, "destroy", "--yes", **run).stdout
     assert aws.inventory() == before
+    assert not (tmp_path / ".mlops").exists()
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("cloud", [cloud for cloud in TERRAFORM_CLOUDS if cloud is not CloudName.AWS])
+def test_other_clouds_from_nothing_to_nothing_on_their_schemas(tmp_path: Path, cloud: CloudName) -> None:
+    settings = {"version": 1, "cloud": cloud.value, "terraform": {"plugin_dirs": [str(schema_mirror())]}}
+    file = tmp_path / "platform.yaml"
+    file.write_text(yaml.safe_dump(settings))
+    run = {"ARM_SUBSCRIPTION_ID": "00000000-0000-0000-0000-000000000000", "GOOGLE_PROJECT": "mlops-test"}
+    mlops(tmp_path, "deploy", "--yes", **run)
+    mlops(tmp_path, "status", **run)
+    assert "0 changes" in mlops(tmp_path, "deploy", "--yes", **run).stdout
+    file.write_text(yaml.safe_dump({**settings, "name": "renamed"}))
+    told = mlops(tmp_path, "deploy", "--yes", code=9, **run).stderr
+    assert "data would be lost" in told
+    assert "--allow-replace" in told
+    proof = mlops(tmp_path, "destroy", "--yes", **run).stdout
+    assert "proof: no resource in Terraform's state" in proof
+    assert "not checked: the cloud" in proof
     assert not (tmp_path / ".mlops").exists()
 
 

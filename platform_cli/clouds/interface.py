@@ -50,11 +50,13 @@ class Proof:
         checked: what was looked for and not found, one line each.
         leftovers: what is still there, one line each; empty means clean.
         kept: what was kept on purpose, and where.
+        unchecked: what could not be looked for, and why.
     """
 
     checked: tuple[str, ...]
     leftovers: tuple[str, ...]
     kept: tuple[str, ...]
+    unchecked: tuple[str, ...] = ()
 
 
 class Cloud(Protocol):

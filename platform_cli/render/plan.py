@@ -68,6 +68,7 @@ def proof_lines(proof: Proof) -> list[str]:
         *(f"  proof: {line}" for line in proof.checked if not proof.leftovers),
         *(f"  left: {line}" for line in proof.leftovers),
         *(f"  kept: {line}" for line in proof.kept),
+        *(f"  not checked: {line}" for line in proof.unchecked),
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from platform_cli.doctor import nearest_folder
-from platform_cli.errors import StateError, ToolError
+from platform_cli.errors import PreflightError, StateError, ToolError
 from platform_cli.events import Emit
 from platform_cli.process import read_output
 from platform_cli.runner import Command, Runner
@@ -173,9 +173,16 @@ class Terraform:
 
 
 def build_argv(executable: Executable, command: str, *arguments: str, **flags: Any) -> tuple[str, ...]:
-    """A command line: `True` for a bare flag, `None` for none, lists for repeated ones."""
-    from python_terraform import IsFlagged
-    from python_terraform import Terraform as Builder
+    """A command line: `True` for a bare flag, `None` for none, lists for repeated ones.
+
+    Raises:
+        PreflightError: the package that builds it is not installed.
+    """
+    try:
+        from python_terraform import IsFlagged
+        from python_terraform import Terraform as Builder
+    except ImportError as error:
+        raise PreflightError("python-terraform is not installed", hint="pip install 'mlops[terraform]'") from error
 
     program, *first = executable.argv
     given = {name: IsFlagged if value is True else value for name, value in flags.items()}

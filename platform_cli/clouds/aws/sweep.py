@@ -36,7 +36,7 @@ def sweep(deployment: Deployment, profile: str | None, *, patience_s: float = _P
     except (BotoCoreError, ClientError) as error:
         raise ToolError(f"AWS could not be searched for left-overs: {error}", hint="mlops destroy again") from error
     checked = f"nothing with the tag {_TAG}={deployment.id} in {deployment.region}"
-    return Swept(checked=checked, leftovers=found[0], kept=found[1])
+    return Swept(checked=(checked,), leftovers=found[0], kept=found[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 
 from platform_cli.clouds.terraform.state import Record
+from platform_cli.render.line import count_of
 from platform_cli.status import Health, Layer
 
 _MEND = "mlops deploy goes on"
@@ -24,7 +25,7 @@ def inspect(record: Record, layers: Mapping[str, frozenset[str]], *, interrupted
 
 def _inspect_state(record: Record, *, interrupted: bool) -> Layer:
     written = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.written))
-    facts = f"on this machine, {len(record.resources)} resources, serial {record.serial}, written {written}"
+    facts = f"on this machine, {count_of(len(record.resources), 'resource')}, serial {record.serial}, written {written}"
     if interrupted:
         return Layer("state", Health.DEGRADED, f"the last command did not end; {_MEND}; {facts}")
     return Layer("state", Health.OK, facts)

@@ -19,11 +19,18 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """What a search by tags found: `checked` says what was searched; `kept` goes by itself later, and when."""
+    """What a search by tags found.
 
-    checked: str
+    Attributes:
+        checked: what was searched for, one line each.
+        kept: what goes by itself later, and when.
+        unchecked: why nothing was searched for.
+    """
+
+    checked: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
 
 
 Sweep = Callable[[Deployment], Swept]

@@ -53,17 +53,15 @@ def prove_gone(home: TargetHome, record: Record | None, deployment: tuple[str, s
     if swept.leftovers:
         _remember(home, deployment)
     left = () if swept.leftovers else tuple(str(path) for path in files.list_entries(home.root))
-    checked = ("no resource in Terraform's state", swept.checked, f"no file below {home.root}")
-    return Proof(checked, (*in_state, *swept.leftovers, *left), swept.kept)
+    checked = ("no resource in Terraform's state", *swept.checked, f"no file below {home.root}")
+    return Proof(checked, (*in_state, *swept.leftovers, *left), swept.kept, swept.unchecked)
 
 
 def _sweep(deployment: tuple[str, str], sweep: Sweep | None) -> Swept:
     if not deployment[0]:
-        return Swept(checked="no deployment is known, so nothing was searched for in the cloud")
+        return Swept(unchecked=("the cloud: no deployment is known",))
     if sweep is None:
-        return Swept(
-            checked=f"the cloud itself was not searched for deployment-id={deployment[0]}: not in this version"
-        )
+        return Swept(unchecked=(f"the cloud: this version cannot search it for deployment-id={deployment[0]}",))
     return sweep(Deployment(id=deployment[0], region=deployment[1]))
 
 
