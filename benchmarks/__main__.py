@@ -63,7 +63,8 @@ def _close_projects() -> None:
 
 def _page(figures: list[Figure]) -> str:
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    machine = f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
+    load = f"load {os.getloadavg()[1]:.1f} at the end"
+    machine = f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, {load}"
     python = f"Python {platform.python_version()}, mlops {version('mlops')}, {METAFLOW.replace('==', ' ')}"
     return (
         f"# Benchmarks\n\n<!-- Written by `make bench`. -->\n\n`make bench`, {when}, on {machine}; {python}.\n\n"

@@ -83,7 +83,7 @@ def _per_step(times: dict[str, Times], size: int) -> float:
 
 
 CONTESTS: dict[str, tuple[Callable[[int], list[Figure]], int]] = {
-    "help": (compare_help, 15),
+    "help": (compare_help, 31),
     "five-steps": (compare_five_steps, 7),
     "training": (compare_training, 5),
     "width": (compare_width, 3),
