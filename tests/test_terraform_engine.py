@@ -326,12 +326,13 @@ except InterruptedByUser:
 """
 
 
-def start_apply(folder: Path) -> subprocess.Popen[str]:
+def start_apply(folder: Path, **environment: str) -> subprocess.Popen[str]:
     """A command in the middle of its apply: the quick resource is made, the slow one is being made."""
     (folder / "main.tf").write_text(SLOW)
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(folder), str(Path(__file__).parent)],
         cwd=ROOT,
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -357,6 +358,15 @@ def test_after_ctrl_c_terraform_ends_in_order_and_the_state_is_whole(tmp_path: P
     terraform.plan(tmp_path / "q", Heard())
     terraform.apply(tmp_path / "q", Heard())
     assert addresses(tmp_path) == ["terraform_data.quick", "terraform_data.slow"]
+
+
+@needs_embedded
+def test_ctrl_c_reaches_the_embedded_terraform(tmp_path: Path) -> None:
+    process = start_apply(tmp_path, PATH=os.defpath)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert "execution halted" in (tmp_path / "terraform.log").read_text()
+    assert "terraform_data.quick" in addresses(tmp_path)
 
 
 @needs_terraform
