@@ -1,4 +1,4 @@
-"""Write the reference pages from the code: `python -m docs.generate`, or with `--check` say which are stale."""
+"""Write what is derived from the code: `python -m docs.generate`, or with `--check` say what is stale."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import typer
 
 from docs import workflow_support
 from platform_cli.cli.entry import app
+from platform_cli.cli.start import HELP_WIDTH
 from platform_cli.config import Config, Section, find_section, list_leaves
 from platform_cli.errors import MlopsError
 
-REFERENCE = Path(__file__).resolve().parent / "reference"
+ROOT = Path(__file__).resolve().parents[1]
 NOTICE = "<!-- Written by `make docs`; change the code instead. -->"
 WIDE = 1000  # columns: no line of a usage text is broken
 
@@ -24,13 +25,13 @@ def main(argv: list[str]) -> int:
     stale = [name for name, render in PAGES.items() if not _is_fresh(name, render())]
     for name in stale:
         if "--check" not in argv:
-            (REFERENCE / name).write_text(PAGES[name](), "utf-8")
-        sys.stdout.write(f"{'stale' if '--check' in argv else 'written'}: docs/reference/{name}\n")
+            (ROOT / name).write_text(PAGES[name](), "utf-8")
+        sys.stdout.write(f"{'stale' if '--check' in argv else 'written'}: {name}\n")
     return 1 if stale and "--check" in argv else 0
 
 
 def _is_fresh(name: str, text: str) -> bool:
-    page = REFERENCE / name
+    page = ROOT / name
     return page.is_file() and page.read_text("utf-8") == text
 
 
@@ -181,11 +182,19 @@ def render_workflow_support() -> str:
     )
 
 
+def render_help() -> str:
+    """What `mlops --help` prints in a terminal of the usual width."""
+    root = typer.main.get_command(app)
+    context = root.context_class(root, info_name="mlops", terminal_width=HELP_WIDTH, **root.context_settings)
+    return f"{root.get_help(context)}\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
-    "cli.md": render_cli,
-    "config.md": render_config,
-    "exit-codes.md": render_exit_codes,
-    "workflow-support.md": render_workflow_support,
+    "docs/reference/cli.md": render_cli,
+    "docs/reference/config.md": render_config,
+    "docs/reference/exit-codes.md": render_exit_codes,
+    "docs/reference/workflow-support.md": render_workflow_support,
+    "platform_cli/cli/help.txt": render_help,
 }
 
 if __name__ == "__main__":

@@ -107,7 +107,15 @@ def test_a_terminal_gets_colours_unless_it_wants_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_get_their_completion(tmp_path: Path, shell: str) -> None:
-    assert "_MLOPS_COMPLETE=complete_" in mlops(tmp_path, "--show-completion", shell, SHELL=f"/bin/{shell}").stdout
+    # Typer looks at the parent process for the shell, which is make's `sh` where make runs the tests.
+    named = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    assert f"_MLOPS_COMPLETE=complete_{shell}" in mlops(tmp_path, "--show-completion", shell, **named).stdout
+
+
+def test_the_shell_that_asks_is_recognised() -> None:
+    script = f"'{MLOPS}' --show-completion; exit $?"
+    done = subprocess.run(["bash", "-c", script], env=ENV, capture_output=True, text=True, check=True)
+    assert "_MLOPS_COMPLETE=complete_bash" in done.stdout
 
 
 def test_completion_knows_nouns_verbs_and_values(tmp_path: Path) -> None:
@@ -119,3 +127,21 @@ def test_completion_knows_nouns_verbs_and_values(tmp_path: Path) -> None:
     assert "submit" in complete("mlops pipeline su", 2)
     assert "--parameter-file" in complete("mlops pipeline submit --par", 3)
     assert "embedded" in complete("mlops plan --cloud e", 3)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_the_kept_help_is_what_typer_prints(arguments: tuple[str, ...], columns: str) -> None:
+    env = {**os.environ, "COLUMNS": columns}
+    typers = [sys.executable, "-c", "from platform_cli.cli.entry import main; main()", "--help"]
+    kept = [sys.executable, "-m", "platform_cli.cli.start", *arguments]
+    asked = [
+        subprocess.run(argv, env=env, capture_output=True, text=True, check=True).stdout for argv in (kept, typers)
+    ]
+    assert asked[0] == asked[1]
+
+
+def test_a_narrow_terminal_gets_narrow_help() -> None:
+    argv = [sys.executable, "-m", "platform_cli.cli.start", "--help"]
+    done = subprocess.run(argv, env={**os.environ, "COLUMNS": "50"}, capture_output=True, text=True, check=True)
+    assert max(map(len, done.stdout.splitlines())) <= 50
