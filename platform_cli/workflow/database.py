@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from platform_cli.errors import MlopsError, StateError, ToolError
 
 _VERSION = 1
 _BUSY_MS = 10_000
+_RETRY_S = 0.01
 _SCHEMA = """
 CREATE TABLE runs (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, document BLOB NOT NULL, status BLOB NOT NULL,
@@ -51,19 +53,13 @@ class Database:
             raise ToolError(f"cannot make {path.parent}: {error.strerror}", hint="check the disk") from error
         with self._named_failures():
             self.connection = sqlite3.connect(path, isolation_level=None, timeout=busy_ms / 1000)
-            self._prepare()
+            self._prepare_patiently(time.monotonic() + busy_ms / 1000)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing; takes the write lock at once, so two writers wait for each other instead of failing late."""
-        with self._named_failures():
-            self.connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self.connection
-            except BaseException:
-                self.connection.rollback()
-                raise
-            self.connection.execute("COMMIT")
+        with self._named_failures(), self._whole():
+            yield self.connection
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """All rows of a query."""
@@ -74,12 +70,22 @@ class Database:
         """Close the file; what is committed is safe."""
         self.connection.close()
 
+    def _prepare_patiently(self, deadline: float) -> None:
+        """Turn on write-ahead mode and make the tables; SQLite itself does not wait for the lock of the former."""
+        while True:
+            try:
+                return self._prepare()
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() >= deadline:
+                    raise
+            time.sleep(_RETRY_S)
+
     def _prepare(self) -> None:
         self.connection.execute("PRAGMA journal_mode=WAL")
         self.connection.execute("PRAGMA synchronous=NORMAL")
         version = self._version()
         if version == 0:
-            with self.transaction():
+            with self._whole():
                 # Another process may have made it while we waited for the lock.
                 if self._version() == 0:
                     for statement in _SCHEMA.split(";"):
@@ -93,6 +99,16 @@ class Database:
         return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
 
     @contextmanager
+    def _whole(self) -> Iterator[None]:
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.rollback()
+            raise
+        self.connection.execute("COMMIT")
+
+    @contextmanager
     def _named_failures(self) -> Iterator[None]:
         try:
             yield
@@ -100,9 +116,17 @@ class Database:
             raise _failure(self.path, error) from error
 
 
+def _code_of(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return _code_of(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def _failure(path: Path, error: sqlite3.Error) -> MlopsError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    code = _code_of(error)
+    if _is_busy(error):
         return StateError(f"{path} is locked by another process", hint="wait for the other command, then try again")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         hint = f"move {path} away to start with an empty history; artifacts and logs stay where they are"
