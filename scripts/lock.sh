@@ -7,5 +7,5 @@ compile() {
     uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
         --custom-compile-command "make lock" --output-file "$lock" "$@" pyproject.toml
 }
-compile requirements/dev.lock --extra dev --extra terraform
+compile requirements/dev.lock --extra dev
 compile requirements/demo.lock --extra ml --constraints requirements/dev.lock
