@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
+from platform_cli.contention import outwait
 from platform_cli.errors import StateError
 
 _VERSION = 1
@@ -125,18 +126,22 @@ def list_files(path: Path) -> tuple[Path, ...]:
 def _open(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=_WAIT_S)
     try:
-        found = int(database.execute("pragma user_version").fetchone()[0])
-        _check_version(path, found)
-        database.execute("pragma synchronous = full")
-        if not found:
-            database.execute("pragma journal_mode = wal")
-            database.execute(_SCHEMA)
-            database.execute(f"pragma user_version = {_VERSION}")
-            database.commit()
+        outwait(lambda: _prepare(path, database), _WAIT_S)
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _prepare(path: Path, database: sqlite3.Connection) -> None:
+    found = int(database.execute("pragma user_version").fetchone()[0])
+    _check_version(path, found)
+    database.execute("pragma synchronous = full")
+    if not found:
+        database.execute("pragma journal_mode = wal")
+        database.execute(_SCHEMA)
+        database.execute(f"pragma user_version = {_VERSION}")
+        database.commit()
 
 
 def _check_version(path: Path, found: int) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from platform_cli.contention import code_of, is_busy, outwait
 from platform_cli.errors import MlopsError, StateError, ToolError
 
 _VERSION = 1
 _BUSY_MS = 10_000
-_RETRY_S = 0.01
 _SCHEMA = """
 CREATE TABLE runs (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, document BLOB NOT NULL, status BLOB NOT NULL,
@@ -53,7 +52,7 @@ class Database:
             raise ToolError(f"cannot make {path.parent}: {error.strerror}", hint="check the disk") from error
         with self._named_failures():
             self.connection = sqlite3.connect(path, isolation_level=None, timeout=busy_ms / 1000)
-            self._prepare_patiently(time.monotonic() + busy_ms / 1000)
+            outwait(self._prepare, busy_ms / 1000)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -69,16 +68,6 @@ class Database:
     def close(self) -> None:
         """Close the file; what is committed is safe."""
         self.connection.close()
-
-    def _prepare_patiently(self, deadline: float) -> None:
-        """Turn on write-ahead mode and make the tables; SQLite itself does not wait for the lock of the former."""
-        while True:
-            try:
-                return self._prepare()
-            except sqlite3.OperationalError as error:
-                if not _is_busy(error) or time.monotonic() >= deadline:
-                    raise
-            time.sleep(_RETRY_S)
 
     def _prepare(self) -> None:
         self.connection.execute("PRAGMA journal_mode=WAL")
@@ -116,17 +105,9 @@ class Database:
             raise _failure(self.path, error) from error
 
 
-def _code_of(error: sqlite3.Error) -> int:
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    return _code_of(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
 def _failure(path: Path, error: sqlite3.Error) -> MlopsError:
-    code = _code_of(error)
-    if _is_busy(error):
+    code = code_of(error)
+    if is_busy(error):
         return StateError(f"{path} is locked by another process", hint="wait for the other command, then try again")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         hint = f"move {path} away to start with an empty history; artifacts and logs stay where they are"
