@@ -42,7 +42,7 @@ def plan_deploy(cloud: Cloud, target: Target, *, emit: Emit = ignore, saved: Sav
 
 def plan_destroy(cloud: Cloud, target: Target, *, keep_data: bool, emit: Emit = ignore) -> Plan:
     """What a destroy would do now. Changes nothing."""
-    look = Look(operation=Operation.DESTROY, emit=emit)
+    look = Look(operation=Operation.DESTROY, emit=emit, keep_data=keep_data)
     return build_plan(Operation.DESTROY, str(target), cloud.list_removals(keep_data=keep_data), cloud.observe(look))
 
 
@@ -90,7 +90,7 @@ def destroy(cloud: Cloud, target: Target, home: TargetHome, *, keep_data: bool, 
     """
     with _changing(home, target, "mlops destroy"):
         _drop_broken_journal(home)
-        before = cloud.observe(Look(operation=Operation.DESTROY, emit=emit))
+        before = cloud.observe(Look(operation=Operation.DESTROY, emit=emit, keep_data=keep_data))
         plan = build_plan(Operation.DESTROY, str(target), cloud.list_removals(keep_data=keep_data), before)
         confirm(plan)
         with Journal(home.journal) as journal:

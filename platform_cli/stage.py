@@ -72,6 +72,7 @@ class TerraformRoot:
     Attributes:
         root: such as `aws/dev`.
         inputs: SHA-256 of the root's files and variables.
+        keeps: of a destroy, whether what holds data stays.
         plan: the saved plan to apply; None until Terraform has planned.
         changes: SHA-256 of what that plan does.
         resources: how many resources it changes.
@@ -80,6 +81,7 @@ class TerraformRoot:
     root: str
     inputs: str
     destroys: bool = False
+    keeps: bool = False
     plan: Path | None = None
     changes: str = ""
     resources: int = 0

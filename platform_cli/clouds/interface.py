@@ -35,11 +35,13 @@ class Look:
         operation: what is to be planned from it.
         emit: told how it goes; with Terraform a look takes a while.
         saved: Terraform's saved plan to take instead of a new one.
+        keep_data: of a destroy, whether what holds data stays.
     """
 
     operation: Operation = Operation.DEPLOY
     emit: Emit = ignore
     saved: Path | None = None
+    keep_data: bool = False
 
 
 @dataclass(frozen=True, slots=True)

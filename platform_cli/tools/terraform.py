@@ -68,8 +68,12 @@ class Terraform:
         plugin_dirs = [str(Path(path).expanduser()) for path in self.options.plugin_dirs]
         self._run("init", emit, input=False, no_color=True, plugin_dir=plugin_dirs)
 
-    def plan(self, file: Path, emit: Emit, *, destroy: bool = False) -> LineReader:
-        """Refresh, and write what is to be done into `file`, readable by us alone.
+    def plan(
+        self, file: Path, emit: Emit, *, destroy: bool = False, targets: Sequence[str] = (), refresh: bool = True
+    ) -> LineReader:
+        """Refresh (unless told not to), and write what is to be done into `file`, readable by us alone.
+
+        With `targets` (addresses) only these are planned, and what they need or, in a destroy, what needs them.
 
         Raises:
             ToolError: it failed; `details` are Terraform's own words.
@@ -84,6 +88,8 @@ class Terraform:
             json=True,
             out=str(file),
             destroy=destroy or None,
+            refresh=None if refresh else False,
+            target=list(targets),
             lock_timeout=f"{self.options.lock_timeout_s}s",
             parallelism=self.options.parallelism,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,8 +56,11 @@ class Planner:
             options=Options(plugin_dirs=self.config.plugin_dirs, parallelism=self.config.parallelism),
         )
 
-    def plan(self, look: Look) -> RootPlan:
+    def plan(self, look: Look, *, targets: Sequence[str] = (), destroy: bool | None = None) -> RootPlan:
         """What Terraform would do now, in a file of its own; or what the saved plan does.
+
+        `targets` are the only addresses to plan; `destroy` is what the look says unless given. What is changed only to
+        be destroyed after it is not refreshed: what it needs may be gone already and is not to be made anew.
 
         Raises:
             ToolError: Terraform failed.
@@ -73,7 +76,9 @@ class Planner:
                 if look.saved is not None:
                     shutil.copyfile(look.saved, file)
                 else:
-                    terraform.plan(file, look.emit, destroy=look.operation is Operation.DESTROY)
+                    ends = look.operation is Operation.DESTROY
+                    destroys = ends if destroy is None else destroy
+                    terraform.plan(file, look.emit, destroy=destroys, targets=targets, refresh=destroys or not ends)
                 return self._keep(file, terraform)
 
     def apply(self, work: TerraformRoot, emit: Emit) -> str:
