@@ -49,6 +49,21 @@ class Local(Section):
     )
 
 
+class ArtifactStore(Section):
+    """A bucket that exists already."""
+
+    uri: Annotated[str, Field(pattern=r"^(s3|gs|wasbs)://[^/]+", max_length=1024)] | None = Field(
+        None, description="Bucket and folder, such as s3://bucket/folder; null means an S3 store on the cluster itself."
+    )
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^/]+/?$")] | None = Field(
+        None, description="URL of an S3 API that is not Amazon's; null means Amazon's."
+    )
+    region: Text | None = Field(None, description="Region of the bucket; null means us-east-1.")
+    secret: Label | None = Field(
+        None, description="Secret with access-key and secret-key in argo and mlflow; null means the pods' own identity."
+    )
+
+
 class Existing(Section):
     """Any cluster that a kubeconfig leads to."""
 
@@ -56,6 +71,9 @@ class Existing(Section):
         None, description="Path of the kubeconfig; null means KUBECONFIG or ~/.kube/config."
     )
     context: Text | None = Field(None, description="Context in the kubeconfig; null means its current one.")
+    artifact_store: ArtifactStore = Field(
+        ArtifactStore(), description="Where artifacts of runs and models lie, when there is a bucket."
+    )
 
 
 class Aws(Section):
@@ -130,6 +148,54 @@ class Terraform(Section):
     )
 
 
+class Components(Section):
+    """What the platform installs on a cluster, one Helm release each."""
+
+    install: Annotated[bool, Field(strict=True)] = Field(
+        True, description="Whether components are installed; false means the infrastructure only."
+    )
+    skip: tuple[Label, ...] = Field(
+        (), description="Components that we leave alone: there already, or unwanted."
+    )
+    enable: tuple[Label, ...] = Field((), description="Optional components to install as well.")
+    values: dict[str, dict[str, Any]] = Field(
+        {}, description="Helm values by component, laid over ours; never secrets, only names of Secrets."
+    )
+
+
+class Charts(Section):
+    """Where Helm charts come from."""
+
+    source: Literal["repository", "folder", "oci"] = Field(
+        "repository", description="The charts' own repositories, a folder, or one OCI registry."
+    )
+    path: Text | None = Field(None, description="The folder: charts by name, or what `mlops charts mirror` wrote.")
+    url: Annotated[str, Field(pattern=r"^oci://[^/]+")] | None = Field(
+        None, description="The OCI registry, such as oci://registry.example.com/charts."
+    )
+
+
+class GitOps(Section):
+    """Components that Argo CD installs from a Git repository."""
+
+    enabled: Annotated[bool, Field(strict=True)] = Field(
+        False, description="Whether Argo CD installs the components; we then install Argo CD only."
+    )
+    repository: Text | None = Field(None, description="URL of the Git repository that Argo CD reads.")
+    revision: Text = Field("main", description="Branch, tag or commit that Argo CD follows.")
+    path: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$")] = Field(
+        "gitops", description="Folder in the repository, and where `mlops gitops render` writes."
+    )
+
+
+class Images(Section):
+    """The platform's own container images: training steps, model server, MLflow server."""
+
+    registry: Text | None = Field(
+        None, description="Prefix of their names; null means the infrastructure's registry, else docker.io/library."
+    )
+
+
 class Config(Section):
     """The whole of `platform.yaml`."""
 
@@ -147,6 +213,10 @@ class Config(Section):
         Infrastructure(), description="What Terraform makes on local, aws, azure and gcp."
     )
     terraform: Terraform = Field(Terraform(), description="How Terraform runs.")
+    components: Components = Field(Components(), description="What is installed on a cluster.")
+    charts: Charts = Field(Charts(), description="Where Helm charts come from.")
+    gitops: GitOps = Field(GitOps(), description="Installing through Argo CD.")
+    images: Images = Field(Images(), description="The platform's own images.")
 
     @property
     def target(self) -> Target:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -46,7 +48,6 @@ def config_text(*, name: str, target: Target) -> str:
     data = values.model_dump(mode="json")
     section = target.cloud.value
     top = [leaf for leaf in list_leaves() if len(leaf.path) == 1]
-    inner = [leaf for leaf in list_leaves() if leaf.path[0] == section]
     others = [key for key, field in Config.model_fields.items() if find_section(field.annotation) and key != section]
     lines = [
         f"# yaml-language-server: $schema={STATE_FOLDER}/{SCHEMA_NAME}",
@@ -55,11 +56,22 @@ def config_text(*, name: str, target: Target) -> str:
         "",
         f"# {Config.model_fields[section].description}",
         f"{section}:",
-        *(_line(leaf, data[section][leaf.path[1]], "  ") for leaf in inner),
+        *_section_lines(Config.model_fields[section].annotation, data[section], "  "),
         "",
         f"# Other places to run have sections of their own: {', '.join(others)}. See: mlops config schema.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _section_lines(annotation: Any, data: dict[str, Any], indent: str) -> Iterator[str]:
+    """A section's keys, each below what it means; sections in it are indented further."""
+    model = find_section(annotation)
+    for name, field in model.model_fields.items() if model else ():
+        if find_section(field.annotation):
+            yield f"{indent}# {field.description}\n{indent}{name}:"
+            yield from _section_lines(field.annotation, data[name], indent + "  ")
+        else:
+            yield _line(Leaf((name,), field.description or "", is_text=False), data[name], indent)
 
 
 def _line(leaf: Leaf, value: object, indent: str) -> str:

@@ -1,0 +1,1 @@
+"""Everything on a Kubernetes cluster, whichever cloud it runs on."""
