@@ -237,6 +237,7 @@ def test_unchanged_steps_are_reused_and_every_reason_is_told(bench):
     assert again.result("use") == "1"
     reused = [event.reused for event in bench.events if isinstance(event, NodeFinished) and event.run == again.name]
     assert reused.count(f"nothing changed since run {first.name}") == 2
+    assert [line.text for line in bench.engine.logs(again.name, step="use")] == ["1"], "the log of who wrote it"
 
     assert _reasons(bench.run(spec, reuse=False)) == [(False, "reuse refused by --no-cache")] * 2
 

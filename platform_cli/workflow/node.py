@@ -33,11 +33,12 @@ class NodeOutputs(msgspec.Struct, rename="camel", omit_defaults=True, frozen=Tru
 
 
 class Reuse(msgspec.Struct, rename="camel", omit_defaults=True, frozen=True):
-    """Why a node took an earlier node's outputs (`hit`), or why it did not."""
+    """Why a node took an earlier node's outputs (`hit`), or why it did not; `origin` is that node, as `RUN/ID`."""
 
     hit: bool
     reason: str
     key: str = ""
+    origin: str = ""
 
 
 class Node(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):

@@ -46,14 +46,15 @@ class ReuseStore:
         Within one run equal steps each run: a workflow that calls a template twice wants it done twice.
         """
         key = make_key(template, ingredients)
-        rows = self._database.rows("SELECT outputs, run FROM reuse WHERE key = ? AND run != ?", key, run)
+        rows = self._database.rows("SELECT outputs, run, node FROM reuse WHERE key = ? AND run != ?", key, run)
         if not rows:
             return Reuse(False, self._explain(template, ingredients), key), None
         outputs = msgspec.json.decode(_bytes(rows[0][0]), type=NodeOutputs)
         for artifact in outputs.artifacts:
             if not self._artifacts.is_intact(artifact_key(artifact)):
                 return Reuse(False, f"outputs are gone: {artifact.name} of run {rows[0][1]}", key), None
-        return Reuse(True, f"nothing changed since run {rows[0][1]}", key), outputs
+        _, run_before, node = rows[0]
+        return Reuse(True, f"nothing changed since run {run_before}", key, f"{run_before}/{node}"), outputs
 
     def row(self, run: str, node: str, template: str, ingredients: Mapping[str, str], outputs: NodeOutputs) -> ReuseRow:
         """What to write once the node has succeeded."""

@@ -52,7 +52,7 @@ class _Tail:
 
     def read(self, node: Node) -> Iterator[LogLine]:
         """Complete lines that were not read yet."""
-        path = self.folder / node.id / LOG_NAME
+        path = self._find(node)
         if node.type != "Pod" or not path.exists():
             return
         with path.open("rb") as log:
@@ -62,6 +62,12 @@ class _Tail:
         self.positions[node.id] = self.positions.get(node.id, 0) + len(text)
         for stream, line in read_lines(text.decode(errors="replace")):
             yield LogLine(source=node.display_name, stream=stream, text=line)
+
+    def _find(self, node: Node) -> Path:
+        """The node's own log; a reused node wrote none, the one whose outputs it took did."""
+        if node.reuse is not None and node.reuse.origin:
+            return self.folder.parent / node.reuse.origin / LOG_NAME
+        return self.folder / node.id / LOG_NAME
 
 
 def _answers(node: Node) -> tuple[str, ...]:
