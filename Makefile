@@ -69,11 +69,15 @@ $(UIS:%=port-forward-%): port-forward-%: $(RUN)
 ##@ development
 .PHONY: test
 test: $(STAMP) ## Every test that needs no cluster
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not terraform" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not terraform and not cluster" $(ARGS)
 
 .PHONY: test-terraform
 test-terraform: $(STAMP) ## Terraform against stand-ins of the clouds (long)
 	$(BIN)/pytest -m terraform $(ARGS)
+
+.PHONY: test-cluster
+test-cluster: $(STAMP) ## On the cluster that KUBECONFIG leads to (an empty one: the platform comes and goes)
+	$(BIN)/pytest -m cluster $(ARGS)
 
 .PHONY: lint
 lint: $(STAMP) ## ruff: style, errors, formatting
