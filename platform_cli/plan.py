@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any
 
-from platform_cli.resource import HARMLESS, Action, MonthlyCost, ResourceChange, RootPlan
-from platform_cli.stage import (
-    ConfigMap,
-    Facts,
-    Folders,
-    ModelServers,
-    RemoveFiles,
-    Stage,
-    StopDashboards,
-    StopModelServers,
-    StopRuns,
-    TerraformRoot,
-    TrackingDatabase,
-    Work,
-    digest_of,
-)
+from platform_cli.cluster.assessment import plan_release
+from platform_cli.cluster.work import HelmRelease, Ref
+from platform_cli.plan_assess import assess
+from platform_cli.resource import HARMLESS, MonthlyCost, ResourceChange, RootPlan
+from platform_cli.risk import Assessment, Risk
+from platform_cli.stage import ConfigMap, Facts, Stage, TerraformRoot, Work, digest_of
 
 SCHEMA_VERSION = 1
 
@@ -34,25 +23,6 @@ class Operation(StrEnum):
 
     DEPLOY = "deploy"
     DESTROY = "destroy"
-
-
-class Risk(StrEnum):
-    """What a stage does to what is there, from harmless to not."""
-
-    NONE = "none"
-    CREATE = "create"
-    CHANGE = "change"
-    REPLACE = "replace"
-    DESTROY = "destroy"
-
-
-_RISKS = {
-    Action.CREATE: Risk.CREATE,
-    Action.UPDATE: Risk.CHANGE,
-    Action.FORGET: Risk.CHANGE,
-    Action.REPLACE: Risk.REPLACE,
-    Action.DESTROY: Risk.DESTROY,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,43 +79,30 @@ def build_plan(operation: Operation, target: str, stages: Sequence[Stage], facts
 
 
 def _plan_stage(stage: Stage, facts: Facts) -> PlannedStage:
-    risk, reason = _assess(stage, facts)
+    risk, reason = assess(stage, facts)
+    doubted = stage.name in facts.interrupted
+    if isinstance(stage.work, HelmRelease):
+        return _plan_release(stage, stage.work, facts, (risk, reason), doubted=doubted)
     if isinstance(stage.work, TerraformRoot) and stage.work.root in facts.roots:
-        found = facts.roots[stage.work.root]
-        return _plan_root(stage, stage.work, found, (risk, reason), doubted=stage.name in facts.interrupted)
-    if risk is Risk.NONE and stage.name in facts.interrupted:
+        return _plan_root(stage, stage.work, facts.roots[stage.work.root], (risk, reason), doubted=doubted)
+    if risk is Risk.NONE and doubted:
         return PlannedStage(stage, Risk.CHANGE, "did not end the last time")
     return PlannedStage(stage, risk, reason)
 
 
-def _assess(stage: Stage, facts: Facts) -> tuple[Risk, str]:  # noqa: PLR0911 - one return per kind of work
-    work: Work = stage.work
-    match work:
-        case Folders():
-            return _assess_folders(work, facts)
-        case ConfigMap():
-            return _assess_config_map(work, facts)
-        case TrackingDatabase():
-            return _assess_tracking(stage, facts)
-        case ModelServers():
-            return _if_any(Risk.CHANGE, "not running", facts.servers_down, "every deployed model is served")
-        case StopModelServers():
-            return _if_any(Risk.DESTROY, "deployed", facts.servers, "no model is deployed")
-        case StopRuns():
-            return _if_any(Risk.DESTROY, "running", facts.runs, "no workflow runs")
-        case StopDashboards():
-            return _if_any(Risk.DESTROY, "open", facts.dashboards, "no dashboard is open")
-        case RemoveFiles():
-            doomed = facts.entries - set(work.keep)
-            return (Risk.DESTROY, str(work.root)) if doomed else (Risk.NONE, "no files")
-        case TerraformRoot():
-            return _assess_root(work, facts)
-        case _:
-            assert_never(work)
+def _plan_release(
+    stage: Stage, work: HelmRelease, facts: Facts, assessed: Assessment, *, doubted: bool
+) -> PlannedStage:
+    """The stage with what it does to each object. What somebody else runs is never touched, in doubt neither."""
+    risk, reason = assessed
+    planned, changes = plan_release(work, facts.cluster)
+    if risk is Risk.NONE and doubted and not (facts.cluster and work.component in facts.cluster.foreign):
+        risk, reason = Risk.CHANGE, "did not end the last time"
+    return PlannedStage(replace(stage, work=planned), risk, reason, changes)
 
 
 def _plan_root(
-    stage: Stage, work: TerraformRoot, found: RootPlan, assessed: tuple[Risk, str], *, doubted: bool
+    stage: Stage, work: TerraformRoot, found: RootPlan, assessed: Assessment, *, doubted: bool
 ) -> PlannedStage:
     """The stage with the saved plan it will apply. In doubt it is applied even when it changes nothing."""
     risk, reason = assessed
@@ -154,56 +111,6 @@ def _plan_root(
     resources = tuple(change for change in found.changes if change.action not in HARMLESS)
     saved = replace(work, plan=found.file, changes=found.digest, resources=len(resources))
     return PlannedStage(replace(stage, work=saved), risk, reason, resources, found.cost)
-
-
-def _assess_root(work: TerraformRoot, facts: Facts) -> tuple[Risk, str]:
-    found = facts.roots.get(work.root)
-    if found is None:
-        return Risk.NONE, "Terraform's state is empty"
-    counts = Counter(change.action for change in found.changes if change.action not in HARMLESS)
-    if counts:
-        return max((_RISKS[action] for action in counts), key=list(Risk).index), _count(counts)
-    if found.outputs:
-        return Risk.CHANGE, f"outputs change: {', '.join(found.outputs)}"
-    return Risk.NONE, "Terraform has nothing to change"
-
-
-def _count(counts: Counter[Action]) -> str:
-    """Such as `98 to create, 1 to replace`."""
-    return ", ".join(f"{counts[action]} to {action}" for action in Action if counts[action])
-
-
-def _assess_folders(work: Folders, facts: Facts) -> tuple[Risk, str]:
-    missing = [path for path in work.paths if path not in facts.folders]
-    if not missing:
-        return Risk.NONE, "all there"
-    if len(missing) == len(work.paths):
-        return Risk.CREATE, "none is there"
-    return Risk.CHANGE, f"{len(missing)} of {len(work.paths)} missing or open to other users"
-
-
-def _assess_config_map(work: ConfigMap, facts: Facts) -> tuple[Risk, str]:
-    present = facts.config_maps.get(work.config_map)
-    if present is None:
-        return Risk.CREATE, f"{work.config_map} is absent"
-    if present != digest_of(dict(work.data)):
-        return Risk.CHANGE, f"{work.config_map} differs"
-    return Risk.NONE, f"{work.config_map} is the same"
-
-
-def _assess_tracking(stage: Stage, facts: Facts) -> tuple[Risk, str]:
-    if not facts.tracking:
-        return Risk.CREATE, "there is no database"
-    applied = facts.applied.get(stage.name)
-    if applied is None:
-        return Risk.CHANGE, "an existing database is adopted, its schema checked"
-    if applied != stage.digest:
-        return Risk.CHANGE, "made for another MLflow version or place"
-    return Risk.NONE, "at the installed MLflow's schema"
-
-
-def _if_any(risk: Risk, state: str, names: tuple[str, ...], otherwise: str) -> tuple[Risk, str]:
-    return (risk, f"{state}: {', '.join(names)}") if names else (Risk.NONE, otherwise)
 
 
 def _stage_document(planned: PlannedStage) -> dict[str, Any]:
@@ -233,6 +140,6 @@ def _inputs(work: Work) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
+    if isinstance(value, Path | Ref):
         return str(value)
     return [_plain(item) for item in value] if isinstance(value, tuple) else value

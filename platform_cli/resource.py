@@ -25,13 +25,14 @@ HARMLESS = frozenset({Action.NONE, Action.READ})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceChange:
-    """One resource's part in a Terraform plan.
+    """One resource's part in a Terraform plan, or one object's in what a Helm release does.
 
     Attributes:
-        address: such as `module.platform.aws_vpc.this`.
+        address: such as `module.platform.aws_vpc.this` or `argo/Deployment/argo-server`.
         holds_data: whether what it holds is lost with it.
         unknown: attributes whose value is known after apply only, by name.
         because: attributes that force a replacement, by path such as `engine_version`.
+        changed: the first attributes that change, by path; told of objects on a cluster.
     """
 
     address: str
@@ -40,6 +41,7 @@ class ResourceChange:
     holds_data: bool = False
     unknown: tuple[str, ...] = ()
     because: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
     @property
     def endangers_data(self) -> bool:

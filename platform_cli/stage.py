@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from platform_cli.cluster.work import ClusterFacts, ClusterWork
 from platform_cli.resource import RootPlan
 
 
@@ -97,6 +98,7 @@ Work = (
     | StopDashboards
     | RemoveFiles
     | TerraformRoot
+    | ClusterWork
 )
 
 
@@ -135,6 +137,7 @@ class Facts:
         listeners: addresses (URLs) where servers of the target listen.
         entries: what stands directly in the target's folder; the folder itself when it is empty.
         roots: what Terraform planned for each root, by name.
+        cluster: what was seen on the cluster; None while there is none.
         deployment: the id and the region that everything in the cloud is tagged with, where known.
         applied: digest with which each stage last ended well, by name.
         interrupted: stages that began and did not end well: whatever they look like, they run again.
@@ -150,6 +153,7 @@ class Facts:
     listeners: tuple[str, ...] = ()
     entries: frozenset[Path] = frozenset()
     roots: Mapping[str, RootPlan] = field(default_factory=dict)
+    cluster: ClusterFacts | None = None
     deployment: tuple[str, str] = ("", "")
     applied: Mapping[str, str] = field(default_factory=dict)
     interrupted: frozenset[str] = frozenset()

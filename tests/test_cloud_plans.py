@@ -43,9 +43,10 @@ from platform_cli.errors import (
 )
 from platform_cli.events import Event, ResourceProgress
 from platform_cli.layout import Layout, TargetHome
-from platform_cli.plan import Plan, Risk
+from platform_cli.plan import Plan
 from platform_cli.render.plan import plan_lines
 from platform_cli.resource import MonthlyCost
+from platform_cli.risk import Risk
 from platform_cli.saved import open_saved, write_saved
 from platform_cli.status import Health
 from platform_cli.target import CloudName, Env, Target

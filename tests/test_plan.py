@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from platform_cli.clouds.embedded.stages import PLATFORM_CONFIG, Wish, list_removals, list_stages
 from platform_cli.layout import Layout
-from platform_cli.plan import Operation, Plan, Risk, build_plan
+from platform_cli.plan import Operation, Plan, build_plan
 from platform_cli.render.plan import plan_lines
+from platform_cli.risk import Risk
 from platform_cli.stage import ConfigMap, Facts, Folders, digest_of
 from platform_cli.target import CloudName, Env, Target
 

@@ -43,7 +43,7 @@ def _cost_lines(cost: MonthlyCost) -> list[str]:
 
 def _resource_line(change: ResourceChange) -> str:
     """Such as `! replace  aws_db_instance.this (because of engine; DANGER: its data is lost; after apply: arn)`."""
-    because = f"because of {', '.join(change.because)}" if change.because else ""
+    because = f"because of {', '.join(change.because)}" if change.because else ", ".join(change.changed)
     danger = "DANGER: its data is lost" if change.endangers_data else ""
     unknown = f"known after apply: {', '.join(change.unknown)}" if change.unknown else ""
     notes = "; ".join(note for note in (danger, because, unknown) if note)

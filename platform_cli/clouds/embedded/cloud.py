@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from platform_cli.clouds.embedded import stages
 from platform_cli.errors import NotReadyError, PreflightError, UsageError
@@ -18,7 +18,6 @@ from platform_cli.stage import (
     StopDashboards,
     StopModelServers,
     StopRuns,
-    TerraformRoot,
     TrackingDatabase,
 )
 
@@ -86,10 +85,8 @@ class EmbeddedCloud:
                 return f"{dashboard.stop_dashboards(self._home.dashboards)} ended"
             case RemoveFiles():
                 return removal.remove_files(work, self._home)
-            case TerraformRoot():
-                raise UsageError(f"{stage.name} is no stage of the embedded cloud")
             case _:
-                assert_never(work)
+                raise UsageError(f"{stage.name} is no stage of the embedded cloud")
 
     def prove_gone(self, before: Facts, *, keep_data: bool) -> Proof:
         """See `Cloud.prove_gone`."""

@@ -1,0 +1,335 @@
+"""Plans for a cluster: what each release does to each object, what is adopted, what is mended, what loses data."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from platform_cli.apply import apply_plan
+from platform_cli.cluster.difference import compare, differing_paths, find_varying
+from platform_cli.cluster.work import (
+    ClusterFacts,
+    CrdSet,
+    GeneratedSecrets,
+    Healthy,
+    HelmRelease,
+    Namespaces,
+    ReleaseFact,
+    RemoveCrds,
+    RemoveNamespaces,
+    Rendered,
+)
+from platform_cli.errors import InterruptedByUser, ToolError
+from platform_cli.events import Emit, Event, Notice, StageFinished
+from platform_cli.journal import Journal, read_history
+from platform_cli.plan import Operation, Plan, build_plan
+from platform_cli.render.plan import plan_lines
+from platform_cli.resource import Action
+from platform_cli.risk import Risk
+from platform_cli.stage import Facts, Stage
+
+TARGET = "existing/dev"
+
+
+def make(kind: str, name: str, api: str = "v1", namespace: str | None = None, **fields: Any) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": name} | ({"namespace": namespace} if namespace else {})
+    return {"apiVersion": api, "kind": kind, "metadata": metadata, **fields}
+
+
+SET = make("StatefulSet", "db", "apps/v1", spec={"replicas": 1, "serviceName": "db", "template": {"a": 1}})
+MAP = make("ConfigMap", "settings", data={"a": "1"})
+CLAIM = make("PersistentVolumeClaim", "data", spec={"accessModes": ["RWO"], "resources": {"requests": {"storage": 1}}})
+WORK = HelmRelease("mlflow", "mlflow", "mlflow", "mlflow", "1.11.5", "inputs")
+
+
+def running(*objects: Mapping[str, Any], **fields: Any) -> ReleaseFact:
+    return ReleaseFact(**{"revision": 2, "status": "deployed", "version": "1.11.5", "running": objects, **fields})
+
+
+def actions(wanted: tuple[Mapping[str, Any], ...], release: ReleaseFact | None) -> dict[str, tuple[Action, bool]]:
+    found = compare(Rendered(objects=wanted), release, "mlflow")
+    return {change.address: (change.action, change.endangers_data) for change in found}
+
+
+def plan_of(release: ReleaseFact | None, *objects: Mapping[str, Any], **fields: Any) -> Plan:
+    releases = {WORK.key: release} if release else {}
+    seen = ClusterFacts(releases=releases, rendered={"mlflow": Rendered(objects=objects)}, **fields)
+    return build_plan(Operation.DEPLOY, TARGET, [Stage("mlflow", "mlflow", WORK)], Facts(cluster=seen))
+
+
+def test_what_is_not_there_is_created_and_what_is_no_longer_wanted_goes_last() -> None:
+    found = actions((MAP, SET), running(CLAIM, MAP))
+    assert list(found.items()) == [
+        ("mlflow/StatefulSet/db", (Action.CREATE, False)),
+        ("mlflow/PersistentVolumeClaim/data", (Action.DESTROY, True)),
+    ]
+
+
+def test_an_object_that_somebody_deleted_is_created_again() -> None:
+    release = running(MAP, absent=frozenset(compare_refs(MAP)))
+    assert actions((MAP,), release) == {"mlflow/ConfigMap/settings": (Action.CREATE, False)}
+
+
+def compare_refs(obj: Mapping[str, Any]) -> list[Any]:
+    from platform_cli.cluster.difference import ref_of
+
+    return [ref_of(obj, "mlflow")]
+
+
+@pytest.mark.parametrize(
+    ("before", "path", "value", "expected"),
+    [
+        (SET, ("spec", "replicas"), 3, (Action.UPDATE, False)),
+        (SET, ("spec", "template"), {"a": 2}, (Action.UPDATE, False)),
+        (SET, ("spec", "serviceName"), "other", (Action.REPLACE, True)),
+        (CLAIM, ("spec", "accessModes"), ["RWX"], (Action.REPLACE, True)),
+        (CLAIM, ("spec", "resources"), {"requests": {"storage": 2}}, (Action.UPDATE, False)),
+        (
+            make("Deployment", "d", "apps/v1", spec={"selector": {"a": 1}}),
+            ("spec", "selector"),
+            {},
+            (Action.REPLACE, False),
+        ),
+        (make("RoleBinding", "r", "rbac/v1", roleRef={"name": "a"}), ("roleRef", "name"), "b", (Action.REPLACE, False)),
+        (MAP, ("data", "a"), "2", (Action.UPDATE, False)),
+    ],
+)
+def test_what_cannot_be_changed_in_place_is_replaced(
+    before: dict[str, Any], path: tuple[str, str], value: Any, expected: tuple[Action, bool]
+) -> None:
+    after = copy.deepcopy(before)
+    after[path[0]][path[1]] = value
+    assert list(actions((after,), running(before)).values()) == [expected]
+
+
+def test_the_api_version_of_an_object_is_not_its_identity() -> None:
+    newer = {**MAP, "apiVersion": "v2"}
+    assert actions((newer,), running(MAP)) == {"mlflow/ConfigMap/settings": (Action.UPDATE, False)}
+
+
+def test_what_the_chart_makes_up_anew_each_time_is_no_change() -> None:
+    first, second = (
+        make("Secret", "tls", data={"key": "x", "ca": "c"}),
+        make("Secret", "tls", data={"key": "y", "ca": "c"}),
+    )
+    varying = find_varying([first], [second], "mlflow")
+    assert {path for _, path in varying} == {"data.key"}
+    assert compare(Rendered(objects=(second,), varying=varying), running(first), "mlflow") == ()
+    changed = make("Secret", "tls", data={"key": "y", "ca": "d"})
+    assert compare(Rendered(objects=(changed,), varying=varying), running(first), "mlflow")[0].changed == ("data.ca",)
+
+
+def test_helms_hooks_are_no_objects_of_a_release_and_kept_objects_are_forgotten() -> None:
+    hook = make("Job", "hook", "batch/v1")
+    hook["metadata"]["annotations"] = {"helm.sh/hook": "pre-install"}
+    kept = copy.deepcopy(CLAIM)
+    kept["metadata"]["annotations"] = {"helm.sh/resource-policy": "keep"}
+    assert actions((hook,), running(kept)) == {"mlflow/PersistentVolumeClaim/data": (Action.FORGET, False)}
+
+
+VALUES = st.recursive(
+    st.none() | st.integers(0, 3) | st.text("ab", max_size=2),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("xyz"), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+def test_nothing_differs_from_itself(value: Any) -> None:
+    assert list(differing_paths(value, copy.deepcopy(value))) == []
+
+
+@given(st.dictionaries(st.sampled_from("xyz"), VALUES), st.sampled_from("xyz"))
+def test_a_new_value_is_always_seen(value: dict[str, Any], key: str) -> None:
+    assert list(differing_paths(value, {**value, key: "new"})) == [key] or value.get(key) == "new"
+
+
+def test_a_release_that_is_as_it_should_be_is_left_alone() -> None:
+    plan = plan_of(running(MAP), MAP)
+    assert plan.changes == ()
+    assert plan.stages[0].reason == "1.11.5, nothing to change"
+
+
+def test_a_release_tells_its_version_and_every_object() -> None:
+    newer = {**MAP, "data": {"a": "2", "b": "3"}}
+    plan = plan_of(running(MAP, version="1.11.4"), newer, SET)
+    assert (plan.stages[0].risk, plan.stages[0].reason) == (Risk.CHANGE, "1.11.4 to 1.11.5; 1 to create, 1 to update")
+    assert "    ~ update   mlflow/ConfigMap/settings (data.a, data.b)" in plan_lines(plan)
+    assert "    + create   mlflow/StatefulSet/db" in plan_lines(plan)
+
+
+def test_what_loses_data_is_a_danger_and_names_what_is_deleted_first() -> None:
+    other = copy.deepcopy(SET)
+    other["spec"]["serviceName"] = "other"
+    plan = plan_of(running(SET), other)
+    assert [change.address for change in plan.dangers] == ["mlflow/StatefulSet/db"]
+    assert plan.to_document()["stages"][0]["inputs"]["replaces"] == ["mlflow/StatefulSet/db"]
+    assert any("DANGER: its data is lost; because of spec.serviceName" in line for line in plan_lines(plan))
+
+
+def test_a_saved_plan_is_stale_when_the_objects_change_otherwise() -> None:
+    first, second = ({**MAP, "data": {"a": value}} for value in "23")
+    assert plan_of(running(MAP), first).stages[0].risk is plan_of(running(first), second).stages[0].risk
+    assert plan_of(running(MAP), first).digest == plan_of(running(MAP), first).digest
+    assert plan_of(running(MAP), first).digest != plan_of(running(MAP), MAP, SET).digest
+
+
+@pytest.mark.parametrize(
+    ("release", "reason"),
+    [
+        (running(MAP, revision=1, status="pending-install"), "revision 1 is pending-install: made anew"),
+        (running(MAP, revision=3, status="pending-upgrade"), "revision 3 is pending-upgrade: mended"),
+        (running(MAP, revision=2, status="failed"), "revision 2 is failed: mended"),
+    ],
+)
+def test_a_broken_release_is_mended_although_no_object_differs(release: ReleaseFact, reason: str) -> None:
+    planned = plan_of(release, MAP).stages[0]
+    assert (planned.risk, planned.reason) == (Risk.CHANGE, reason)
+
+
+def test_a_broken_first_revision_is_planned_as_if_nothing_were_there() -> None:
+    plan = plan_of(running(MAP, revision=1, status="failed"), MAP)
+    assert [change.action for change in plan.stages[0].resources] == [Action.CREATE]
+
+
+def test_what_somebody_else_runs_is_adopted_not_touched_in_doubt_neither() -> None:
+    seen = ClusterFacts(
+        foreign={"mlflow": "a CRD that is not ours"}, rendered={"mlflow": Rendered(objects=(MAP,))}, crds={"x.y.z": ""}
+    )
+    stages = [Stage("crds", "crds", CrdSet("mlflow", {"x.y.z": "d"})), Stage("mlflow", "mlflow", WORK, ("crds",))]
+    plan = build_plan(Operation.DEPLOY, TARGET, stages, Facts(cluster=seen, interrupted=frozenset({"mlflow"})))
+    assert plan.changes == ()
+    assert plan.stages[1].reason == "adopted, not touched: a CRD that is not ours"
+    assert plan.stages[1].resources == ()
+
+
+def test_a_release_in_doubt_is_looked_after_again() -> None:
+    seen = ClusterFacts(releases={WORK.key: running(MAP)}, rendered={"mlflow": Rendered(objects=(MAP,))})
+    facts = Facts(cluster=seen, interrupted=frozenset({"mlflow"}))
+    planned = build_plan(Operation.DEPLOY, TARGET, [Stage("mlflow", "mlflow", WORK)], facts).stages[0]
+    assert (planned.risk, planned.reason) == (Risk.CHANGE, "did not end the last time")
+
+
+def test_without_a_cluster_everything_is_still_to_be_made() -> None:
+    stages = [
+        Stage("namespaces", "namespaces", Namespaces(("argo",))),
+        Stage("crds", "crds", CrdSet("argo", {"a.b": "1"})),
+        Stage("secrets", "secrets", GeneratedSecrets(("argo/x",))),
+        Stage("mlflow", "mlflow", WORK),
+        Stage("health", "health", Healthy(("argo/deployment/x",))),
+    ]
+    plan = build_plan(Operation.DEPLOY, TARGET, stages, Facts())
+    assert [planned.risk for planned in plan.stages] == [Risk.CREATE] * 4 + [Risk.CHANGE]
+
+
+def test_only_what_is_ours_is_removed() -> None:
+    seen = ClusterFacts(namespaces={"argo": True, "theirs": False}, crds={"a.b": "1", "c.d": ""}, claims=("argo/data",))
+    stages = [
+        Stage("crds", "crds", RemoveCrds(("a.b", "c.d"))),
+        Stage("spaces", "spaces", RemoveNamespaces(("argo", "theirs"))),
+        Stage("kept", "kept", RemoveNamespaces(("argo", "theirs"), kept=True)),
+    ]
+    plan = build_plan(Operation.DESTROY, TARGET, stages, Facts(cluster=seen))
+    assert [planned.reason for planned in plan.stages] == ["there: a.b", "ours: argo", "none of ours"]
+
+
+def test_a_cluster_that_is_gone_is_skipped_and_said_so() -> None:
+    stages = [Stage("spaces", "spaces", RemoveNamespaces(("argo",)))]
+    plan = build_plan(Operation.DESTROY, TARGET, stages, Facts(cluster=ClusterFacts(unreachable="no route")))
+    assert (plan.stages[0].risk, plan.stages[0].reason) == (Risk.NONE, "the cluster cannot be asked: no route")
+
+
+def releases(**needs: tuple[str, ...]) -> Plan:
+    stages = [Stage(name, name, replace(WORK, component=name, release=name), wants) for name, wants in needs.items()]
+    return build_plan(Operation.DEPLOY, TARGET, stages, Facts(cluster=ClusterFacts()))
+
+
+def apply(plan: Plan, run: Callable[[Stage, Emit], str], path: Path) -> list[Event]:
+    told: list[Event] = []
+    with Journal(path) as journal:
+        apply_plan(plan, run=run, journal=journal, emit=told.append)
+    return told
+
+
+def test_stages_that_need_nothing_of_each_other_run_at_the_same_time(tmp_path: Path) -> None:
+    meeting = threading.Barrier(2, timeout=30)
+
+    def run(stage: Stage, emit: Emit) -> str:
+        if stage.name != "c":
+            # Each waits for the other: one after the other, this would break.
+            meeting.wait()
+        return threading.current_thread().name
+
+    told = apply(releases(a=(), b=(), c=("a", "b")), run, tmp_path / "journal.db")
+    finished = [event.stage for event in told if isinstance(event, StageFinished)]
+    assert set(finished[:2]) == {"a", "b"}
+    assert finished[2] == "c"
+    assert read_history(tmp_path / "journal.db").interrupted == frozenset()
+
+
+def test_events_of_threads_are_told_by_the_callers_thread(tmp_path: Path) -> None:
+    where: list[threading.Thread] = []
+
+    def run(stage: Stage, emit: Emit) -> str:
+        emit(Notice(level="info", text=stage.name))
+        return ""
+
+    with Journal(tmp_path / "journal.db") as journal:
+        apply_plan(
+            releases(a=(), b=()), run=run, journal=journal, emit=lambda _: where.append(threading.current_thread())
+        )
+    assert set(where) == {threading.current_thread()}
+    assert len(where) == 8
+
+
+def test_when_one_fails_those_that_need_it_do_not_begin_and_the_others_end_at_their_next_word(tmp_path: Path) -> None:
+    failed, stopped = threading.Event(), threading.Event()
+
+    def run(stage: Stage, emit: Emit) -> str:
+        if stage.name == "a":
+            failed.set()
+            raise ToolError("it broke")
+        failed.wait(30)
+        try:
+            while True:
+                emit(Notice(level="detail", text="still waiting"))
+        except InterruptedByUser:
+            stopped.set()
+            raise
+
+    with pytest.raises(ToolError, match="it broke"):
+        apply(releases(a=(), b=(), c=("a",)), run, tmp_path / "journal.db")
+    assert stopped.is_set()
+    assert read_history(tmp_path / "journal.db").interrupted == {"a", "b"}
+
+
+def test_ctrl_c_stops_every_thread_and_leaves_their_stages_in_doubt(tmp_path: Path) -> None:
+    began, ended = threading.Barrier(2, timeout=30), []
+
+    def run(stage: Stage, emit: Emit) -> str:
+        began.wait()
+        try:
+            while True:
+                emit(Notice(level="detail", text="still waiting"))
+        finally:
+            ended.append(stage.name)
+
+    def press(event: Event) -> None:
+        if isinstance(event, Notice):
+            raise KeyboardInterrupt
+
+    with (
+        Journal(tmp_path / "journal.db") as journal,
+        pytest.raises(InterruptedByUser, match="interrupted in stage a, b"),
+    ):
+        apply_plan(releases(a=(), b=(), c=("b",)), run=run, journal=journal, emit=press)
+    assert sorted(ended) == ["a", "b"]
+    assert read_history(tmp_path / "journal.db").interrupted == {"a", "b"}
