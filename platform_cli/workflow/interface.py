@@ -37,6 +37,10 @@ class Submission:
 class Engine(Protocol):
     """Runs workflows and tells about them. A run's name may be given as `@latest`."""
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether steps run elsewhere: they see no file of this machine, and go on when whoever watches them ends."""
+
     def submit(self, submission: Submission) -> str:
         """Check and record a run, Pending; returns its name.
 
@@ -49,8 +53,8 @@ class Engine(Protocol):
         """Drive or watch a run to its end and return it; its phase tells how it ended.
 
         Raises:
-            InterruptedByUser: Ctrl-C; the steps were stopped and the run can be resumed.
-            StateError: another engine drives it, or it has ended.
+            InterruptedByUser: Ctrl-C; the steps were stopped and the run can be resumed. A remote run goes on.
+            StateError: another engine drives it, or it has ended (a remote run that has ended is returned).
         """
 
     def start(self, name: str) -> None:
@@ -77,6 +81,13 @@ class Engine(Protocol):
 
     def resume(self, name: str) -> None:
         """Open an ended run again: what succeeded stays, the rest is Pending. Call `run` or `start` next."""
+
+    def fetch_artifacts(self, name: str, folder: Path) -> tuple[Path, ...]:
+        """Copy what the steps of a run gave to `folder`, as `STEP/FILE`; returns the new files and folders.
+
+        Raises:
+            StateError: an artifact is gone.
+        """
 
     def apply_config_map(self, name: str, files: Mapping[str, bytes]) -> None:
         """Make a ConfigMap of the target, or replace all of it."""

@@ -63,6 +63,11 @@ class LocalEngine:
         self.grace_s = grace_s
         self.log_limit_bytes = log_limit_bytes
 
+    @property
+    def is_remote(self) -> bool:
+        """See `Engine.is_remote`."""
+        return False
+
     @cached_property
     def store(self) -> RunStore:
         """The runs; runs whose engine is gone are settled first."""
@@ -160,6 +165,22 @@ class LocalEngine:
             return
         with self.hold(run.name):
             reopen(self.store, run, self.folder(run.name))
+
+    def fetch_artifacts(self, name: str, folder: Path) -> tuple[Path, ...]:
+        """See `Engine.fetch_artifacts`."""
+        import msgspec
+
+        from platform_cli.workflow.export import list_exports
+        from platform_cli.workflow.job import artifact_key
+        from platform_cli.workflow.model_value import Artifact
+
+        exports = list_exports(self.get(name))
+        for export in exports:
+            target = folder / export.target
+            if target.is_dir():
+                remove_tree(target)
+            self.artifacts.get(artifact_key(msgspec.convert(export.artifact, Artifact)), target)
+        return tuple(folder / export.target for export in exports)
 
     def reconcile(self) -> None:
         """Settle runs whose engine is gone; every first use of `store` does the same."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from platform_cli.errors import UsageError
 from platform_cli.workflow.source import load_manifests
 
 if TYPE_CHECKING:
@@ -24,13 +25,19 @@ _HASH_DIGITS = 12
 def prepare_parameters(manifest: Path, given: Mapping[str, str], engine: Engine) -> dict[str, str]:
     """The parameters to submit with: those given, with relative paths made absolute, and those we can fill in.
 
+    Steps that run elsewhere see no file of this machine: a relative path is refused.
+
     A declared `step-code` gets the folder `src` beside the file, put on the target as a ConfigMap; a declared
     `git-commit` gets the file's checkout, as `COMMIT` or `COMMIT+HASH` of what is not committed.
+
+    Raises:
+        UsageError: a path that the steps cannot see.
     """
     documents = [document.data for document in load_manifests(manifest)]
     missing = {name for document in documents for name in _declared_parameters(document)} - set(given)
     paths = {name for document in documents for name in _path_parameters(document)}
-    parameters = {name: _absolute(value) if name in paths else value for name, value in given.items()}
+    place = _refuse_relative if engine.is_remote else _absolute
+    parameters = {name: place(name, value) if name in paths else value for name, value in given.items()}
     if STEP_CODE_PARAMETER in missing and (manifest.parent / "src").is_dir():
         parameters[STEP_CODE_PARAMETER] = _apply_step_code(manifest.parent / "src", engine)
     if COMMIT_PARAMETER in missing:
@@ -53,10 +60,20 @@ def _member(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _absolute(value: str) -> str:
+def _absolute(_name: str, value: str) -> str:
     """A relative path as seen from here; a URL, and a plain word that is no file (a built-in data set), stay."""
-    looks_like_path = Path(value).is_file() or any(sign in value for sign in "/.*?[")
-    return str(Path(value).absolute()) if looks_like_path and "://" not in value else value
+    return str(Path(value).absolute()) if _is_path(value) else value
+
+
+def _refuse_relative(name: str, value: str) -> str:
+    if _is_path(value) and not value.startswith("/"):
+        hint = "give a URL (s3://…, gs://…, https://…), or an absolute path that exists in the step's image"
+        raise UsageError(f"parameter {name}: the cluster cannot see {value}, a path on this machine", hint=hint)
+    return value
+
+
+def _is_path(value: str) -> bool:
+    return "://" not in value and (Path(value).is_file() or any(sign in value for sign in "/.*?["))
 
 
 def _apply_step_code(folder: Path, engine: Engine) -> str:

@@ -20,8 +20,8 @@ from platform_cli.workflow.finding import refusal
 from platform_cli.workflow.interface import Submission
 from platform_cli.workflow.lint import lint
 from platform_cli.workflow.lint_local import lint_local
-from platform_cli.workflow.model import RUNNABLE_KINDS, TEMPLATE_KINDS, Spec, Workflow, parse
-from platform_cli.workflow.model_value import Parameter
+from platform_cli.workflow.model import RUNNABLE_KINDS, TEMPLATE_KINDS, Metadata, Spec, Workflow, parse
+from platform_cli.workflow.model_value import Arguments, Parameter
 from platform_cli.workflow.node import now
 from platform_cli.workflow.source import Manifest, load_manifests
 from platform_cli.workflow.store import Document
@@ -41,19 +41,18 @@ def build_document(submission: Submission) -> tuple[str, Document]:
         UsageError: unknown, missing or refused parameters; an unknown entrypoint; a name that cannot be one.
     """
     manifests = load_manifests(submission.manifest)
-    library = _library(submission.manifest, manifests)
+    library = load_library(submission.manifest, manifests)
     borrowed = [finding for manifest in library for finding in lint_local(manifest)]
     found = [*lint(manifests, available=library), *borrowed]
     if any(finding.level == "error" for finding in found):
         raise refusal(found)
-    main = _main(manifests)
+    main = choose_main(manifests)
     others = [parse(manifest) for manifest in (*manifests, *library) if manifest.data.get("kind") in TEMPLATE_KINDS]
     spec = _spec(parse(main), others)
-    spec = msgspec.structs.replace(
-        spec, entrypoint=_entrypoint(spec, submission), arguments=_arguments(spec, submission)
-    )
+    entrypoint = choose_entrypoint(spec.entrypoint, [template.name for template in spec.templates], submission)
+    spec = msgspec.structs.replace(spec, entrypoint=entrypoint, arguments=fill_arguments(spec.arguments, submission))
     workflow = parse(main)
-    name = _run_name(workflow, submission)
+    name = name_run(workflow.kind, workflow.metadata, submission)
     document = Document(
         metadata=_metadata(name, workflow, spec, submission.labels),
         spec=msgspec.to_builtins(spec),
@@ -80,7 +79,7 @@ def _refers(spec: Spec, others: Iterable[Workflow]) -> bool:
     return any(reference in text for text in texts for reference in _REFERENCES)
 
 
-def _library(path: Path, manifests: tuple[Manifest, ...]) -> list[Manifest]:
+def load_library(path: Path, manifests: tuple[Manifest, ...]) -> list[Manifest]:
     """Templates of the files beside the manifest; read only when it refers to any."""
     if not any(reference in json.dumps(manifest.data) for manifest in manifests for reference in _REFERENCES):
         return []
@@ -91,7 +90,7 @@ def _library(path: Path, manifests: tuple[Manifest, ...]) -> list[Manifest]:
     return found
 
 
-def _main(manifests: tuple[Manifest, ...]) -> Manifest:
+def choose_main(manifests: tuple[Manifest, ...]) -> Manifest:
     """The document to run: a Workflow if there is one, else the first template with an entrypoint."""
     runnable = [manifest for manifest in manifests if manifest.data.get("kind") in RUNNABLE_KINDS]
     workflows = [manifest for manifest in runnable if manifest.data["kind"] == "Workflow"]
@@ -112,21 +111,26 @@ def _spec(workflow: Workflow, others: Iterable[Workflow]) -> Spec:
     under = msgspec.to_builtins(templates[reference.name].spec)
     over = msgspec.to_builtins(workflow.spec)
     merged = {**under, **over}
-    merged["arguments"] = _merged_arguments(under.get("arguments", {}), over.get("arguments", {}))
+    merged["arguments"] = merge_arguments(under.get("arguments", {}), over.get("arguments", {}))
     del merged["workflowTemplateRef"]
     return msgspec.convert(merged, Spec)
 
 
-def _merged_arguments(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def merge_arguments(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a template with those of the Workflow that refers to it, which win by name."""
     return {
         kind: list({item["name"]: item for item in (*under.get(kind, ()), *over.get(kind, ()))}.values())
         for kind in ("parameters", "artifacts")
     }
 
 
-def _entrypoint(spec: Spec, submission: Submission) -> str:
-    wanted = submission.entrypoint or spec.entrypoint
-    names = [template.name for template in spec.templates]
+def choose_entrypoint(own: str, names: list[str], submission: Submission) -> str:
+    """The template to start with: the one that was asked for, else the workflow's `own`.
+
+    Raises:
+        UsageError: there is no template of that name among `names`.
+    """
+    wanted = submission.entrypoint or own
     if wanted in names:
         return wanted
     if not wanted:
@@ -134,8 +138,13 @@ def _entrypoint(spec: Spec, submission: Submission) -> str:
     raise UsageError(f"there is no template {wanted} to start with", hint=_suggest(wanted, names))
 
 
-def _arguments(spec: Spec, submission: Submission) -> Any:
-    declared = {parameter.name: parameter for parameter in spec.arguments.parameters}
+def fill_arguments(arguments: Arguments, submission: Submission) -> Arguments:
+    """The declared arguments with the submission's values.
+
+    Raises:
+        UsageError: unknown, missing or refused parameters; all are listed.
+    """
+    declared = {parameter.name: parameter for parameter in arguments.parameters}
     problems = [
         f"unknown parameter {name}: {_suggest(name, declared)}"
         for name in submission.parameters
@@ -145,7 +154,7 @@ def _arguments(spec: Spec, submission: Submission) -> Any:
     if problems:
         hint = "parameters are given as -p name=value"
         raise UsageError(f"the parameters do not fit {submission.manifest.name}", hint=hint, details=tuple(problems))
-    return msgspec.structs.replace(spec.arguments, parameters=tuple(given))
+    return msgspec.structs.replace(arguments, parameters=tuple(given))
 
 
 def _given(parameter: Parameter, values: Mapping[str, str], problems: list[str]) -> Parameter:
@@ -159,14 +168,18 @@ def _given(parameter: Parameter, values: Mapping[str, str], problems: list[str])
     return msgspec.structs.replace(parameter, value=value)
 
 
-def _run_name(workflow: Workflow, submission: Submission) -> str:
+def name_run(kind: str, metadata: Metadata, submission: Submission) -> str:
+    """The name that was asked for, else the Workflow's own, else the manifest's with five random letters.
+
+    Raises:
+        UsageError: it cannot be the name of a Kubernetes object.
+    """
     if submission.name:
         if _NAME.fullmatch(submission.name) is None or len(submission.name) > _MOST_LETTERS:
             hint = "use lower-case letters, digits and dashes, at most 63 of them"
             raise UsageError(f"{submission.name!r} cannot be the name of a run", hint=hint)
         return submission.name
-    metadata = workflow.metadata
-    if workflow.kind == "Workflow" and metadata.name:
+    if kind == "Workflow" and metadata.name:
         return metadata.name
     prefix = metadata.generate_name or f"{metadata.name}-"
     letters = string.ascii_lowercase + string.digits
