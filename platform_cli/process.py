@@ -78,6 +78,31 @@ def read_output(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None
     return done.stdout if done.returncode == 0 else None
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a quick program ended and what it wrote."""
+
+    code: int
+    stdout: bytes
+    stderr: str
+
+
+def ask_program(argv: Sequence[str], *, env: Mapping[str, str], timeout_s: float) -> Answer:
+    """Run a quick program that asks nobody anything, and hand back all that it wrote.
+
+    Raises:
+        OSError: it cannot be started.
+        TimeoutError: it took too long and was killed.
+    """
+    try:
+        done = subprocess.run(
+            list(argv), env=dict(env), stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=timeout_s
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"no answer within {timeout_s:g} s") from error
+    return Answer(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
+
+
 def stop_tree(process_id: ProcessId, *, grace_s: float) -> None:
     """End a process and all it started: TERM, then KILL after `grace_s`.
 
