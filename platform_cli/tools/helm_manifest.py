@@ -1,0 +1,91 @@
+"""Rendered manifests as objects, alike from both adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import yaml
+
+from platform_cli.errors import ToolError
+
+HOOK = "helm.sh/hook"
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# The order in which Helm applies kinds; what it does not name comes last.
+_KINDS = (
+    "PriorityClass",
+    "Namespace",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+    "Secret",
+    "ConfigMap",
+    "StorageClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "Role",
+    "RoleBinding",
+    "Service",
+    "DaemonSet",
+    "Pod",
+    "ReplicationController",
+    "ReplicaSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "StatefulSet",
+    "Job",
+    "CronJob",
+    "IngressClass",
+    "Ingress",
+    "APIService",
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+)
+_ORDER = {kind: index for index, kind in enumerate(_KINDS)}
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc]
+    """YAML as Kubernetes reads it: a bare `=` is text, dates stay text."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: loader.construct_scalar(node))
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node))
+
+
+def parse_manifests(texts: Iterable[str], *, what: str) -> Iterator[dict[str, Any]]:
+    """Every object in the texts; comments and empty documents are none.
+
+    Raises:
+        ToolError: a text is no YAML, or a document is no object; the message has `what`.
+    """
+    for text in texts:
+        try:
+            documents = [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]
+        except yaml.YAMLError as error:
+            raise ToolError(f"{what}: the chart makes what is no YAML", details=(*str(error).splitlines(),)) from error
+        for document in documents:
+            if not isinstance(document, dict) or not document.get("kind"):
+                raise ToolError(f"{what}: the chart makes a document that is no object: {str(document)[:80]}")
+            yield document
+
+
+def sort_objects(objects: Iterable[dict[str, Any]], *, hooks: bool) -> tuple[dict[str, Any], ...]:
+    """In the order of kinds in which Helm applies them, then by namespace and name; hooks only when asked for."""
+    kept = [item for item in objects if hooks or not is_hook(item)]
+    return tuple(sorted(kept, key=_order))
+
+
+def is_hook(item: dict[str, Any]) -> bool:
+    """Whether an object is one of a chart's hooks, which is no part of the release."""
+    return HOOK in ((item.get("metadata") or {}).get("annotations") or {})
+
+
+def _order(item: dict[str, Any]) -> tuple[int, str, str, str]:
+    metadata = item.get("metadata") or {}
+    kind = str(item["kind"])
+    return _ORDER.get(kind, len(_ORDER)), kind, str(metadata.get("namespace", "")), str(metadata.get("name", ""))
