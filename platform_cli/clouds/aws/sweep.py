@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from platform_cli.clouds.aws.account import open_client
-from platform_cli.clouds.terraform.provider import Deployment, Swept
+from platform_cli.clouds.terraform.deployment import Deployment
+from platform_cli.clouds.terraform.provider import Swept
 from platform_cli.errors import ToolError
 
 _TAG = "deployment-id"

@@ -7,11 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from platform_cli.clouds.terraform import check, health, removal
+from platform_cli.clouds.terraform.demolition import Demolition
 from platform_cli.clouds.terraform.planner import Planner
+from platform_cli.clouds.terraform.removal import ROOT_STAGE
+from platform_cli.clouds.terraform.retention import read_kept
 from platform_cli.clouds.terraform.state import Record, read_state
 from platform_cli.clouds.terraform.variable import list_variables
 from platform_cli.clouds.terraform.work_copy import WorkCopy
-from platform_cli.errors import NotReadyError, RefusedError, UsageError
+from platform_cli.errors import NotReadyError, UsageError
 from platform_cli.journal import read_history
 from platform_cli.plan import Operation
 from platform_cli.runner import ProcessRunner, Runner
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
     from platform_cli.tools.mlflow import Registry
     from platform_cli.workflow.interface import Engine
 
-ROOT_STAGE = "infrastructure"
-
 
 class TerraformCloud:
     """One target on one cloud."""
@@ -45,8 +46,10 @@ class TerraformCloud:
     def observe(self, look: Look) -> Facts:
         """See `Cloud.observe`. A deploy is always planned by Terraform; a destroy when its state holds something."""
         record, history = self._record(), read_history(self._home.journal)
-        needed = look.operation is Operation.DEPLOY or bool(record and record.resources)
-        roots = {self._copy.name: self._planner.plan(look)} if needed else {}
+        if look.operation is Operation.DEPLOY:
+            roots = {self._copy.name: self._planner.plan(look)}
+        else:
+            roots = self._demolition.plan(look) if record and record.resources else {}
         return Facts(
             entries=removal.list_entries(self._home),
             roots=roots,
@@ -65,32 +68,30 @@ class TerraformCloud:
         """See `Cloud.list_removals`.
 
         Raises:
-            RefusedError: data is to be kept, which this version cannot do here.
+            RefusedError: data is to be kept, and there is none that outlives the cluster.
         """
         if keep_data:
-            raise RefusedError(
-                f"{self._copy.name}: --keep-data works on the embedded cloud only; nothing was changed",
-                hint="copy what you need from buckets and database, then destroy without it",
-            )
-        root = TerraformRoot(self._copy.name, self._copy.digest(self._variables), destroys=True)
-        return (
-            Stage(ROOT_STAGE, "infrastructure", root),
-            Stage("remove-files", "files", RemoveFiles(self._home.root, ()), (ROOT_STAGE,)),
-        )
+            removal.require_retention(self._copy.name, possible=self._provider.retention is not None)
+        root = TerraformRoot(self._copy.name, self._copy.digest(self._variables))
+        return removal.list_removals(root, self._home, keep_data=keep_data)
 
     def run_stage(self, stage: Stage, emit: Emit) -> str:
         """See `Cloud.run_stage`."""
         match stage.work:
+            case TerraformRoot(destroys=True):
+                return self._demolition.destroy(stage.work, emit)
             case TerraformRoot():
                 return self._planner.apply(stage.work, emit)
             case RemoveFiles():
-                return removal.remove_files(stage.work, self._home, self._record())
+                drop = self._provider.drop_snapshots
+                return removal.remove_files(stage.work, self._home, self._record(), drop)
             case _:
                 raise UsageError(f"{stage.name} is no stage of a cloud that Terraform makes")
 
-    def prove_gone(self, before: Facts, *, keep_data: bool) -> Proof:  # noqa: ARG002 - nothing is ever kept here
+    def prove_gone(self, before: Facts, *, keep_data: bool) -> Proof:
         """See `Cloud.prove_gone`."""
-        return removal.prove_gone(self._home, self._record(), before.deployment, self._provider.sweep)
+        sweep = self._provider.sweep
+        return removal.prove_gone(self._home, self._record(), before.deployment, sweep, keep_data=keep_data)
 
     def inspect(self) -> tuple[Layer, ...]:
         """See `Cloud.inspect`."""
@@ -141,7 +142,14 @@ class TerraformCloud:
 
     @cached_property
     def _variables(self) -> dict[str, object]:
-        return list_variables(self._config, self._provider.variables)
+        retention = self._provider.retention
+        kept = read_kept(removal.kept_file(self._home)) if retention and retention.variable else None
+        adopted = {retention.variable: {"restore": kept.restore}} if retention and kept and kept.restore else {}
+        return list_variables(self._config, {**self._provider.variables, **adopted})
+
+    @property
+    def _demolition(self) -> Demolition:
+        return Demolition(self._planner, self._provider)
 
     @cached_property
     def _planner(self) -> Planner:

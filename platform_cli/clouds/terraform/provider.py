@@ -6,15 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from platform_cli.clouds.terraform.deployment import Deployment
+from platform_cli.clouds.terraform.protection import Guards
+from platform_cli.clouds.terraform.retention import Retention
 from platform_cli.doctor import Check
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
-    """One deployment as its cloud knows it: everything that was made carries `id` as the tag `deployment-id`."""
-
-    id: str
-    region: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +19,7 @@ class Swept:
     Attributes:
         checked: what was searched for, one line each.
         kept: what goes by itself later, and when.
-        unchecked: why nothing was searched for.
+        unchecked: what could not be searched for, and why.
     """
 
     checked: tuple[str, ...] = ()
@@ -35,6 +30,9 @@ class Swept:
 
 Sweep = Callable[[Deployment], Swept]
 """Asks the cloud itself, beside Terraform's state, for what carries the deployment's tag."""
+
+DropSnapshots = Callable[[Deployment, tuple[str, ...]], None]
+"""Deletes the snapshots of these names; one that is not there is fine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +45,10 @@ class Provider:
         data_types: resource types whose loss loses data.
         layers: resource types that make up each layer of `status`, in order.
         checks: what must be true of the account; each asks the cloud.
-        sweep: how to search by tags; None where this version cannot.
+        sweep: how to search by tags; None where nothing but Terraform makes anything.
+        guards: what refuses a destroy until it is lifted.
+        retention: what `--keep-data` keeps; None where nothing can outlive the rest.
+        drop_snapshots: how the snapshots that were kept go with everything else.
     """
 
     variables: Mapping[str, Any] = field(default_factory=dict)
@@ -56,3 +57,6 @@ class Provider:
     layers: Mapping[str, frozenset[str]]
     checks: tuple[Check, ...] = ()
     sweep: Sweep | None = None
+    guards: Guards = field(default_factory=dict)
+    retention: Retention | None = None
+    drop_snapshots: DropSnapshots | None = None
