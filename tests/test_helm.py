@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from platform_cli.cluster.access import Access, read_access
+from platform_cli.cluster.access import Access
 from platform_cli.errors import MlopsError, NotFoundError, PreflightError, ToolError
 from platform_cli.tools.helm import Helm, find_helm, open_helm, open_renderer
 from platform_cli.tools.helm_library import HelmLibrary
@@ -199,25 +199,20 @@ def unreachable() -> Access:
 
 
 @pytest.fixture
-def access(cluster: Path) -> Access:
-    return read_access(str(cluster), None, {})
-
-
-@pytest.fixture
 def helm(opener: Open, access: Access) -> Helm:
     return opener(access)
 
 
 @pytest.fixture
-def namespace(cluster: Path) -> Iterator[str]:
+def namespace(cluster: str) -> Iterator[str]:
     """A namespace of its own; Helm makes it."""
     name = f"helm-{uuid.uuid4().hex[:8]}"
     yield name
     kubectl(cluster, "delete", "namespace", name, "--ignore-not-found", "--wait=false")
 
 
-def kubectl(cluster: Path, *words: str) -> str:
-    done = subprocess.run(["kubectl", "--kubeconfig", str(cluster), *words], capture_output=True, text=True, check=True)
+def kubectl(cluster: str, *words: str) -> str:
+    done = subprocess.run(["kubectl", "--kubeconfig", cluster, *words], capture_output=True, text=True, check=True)
     return done.stdout
 
 
@@ -227,7 +222,7 @@ def find(helm: Helm, namespace: str) -> list[tuple[str, int, str, str, str]]:
 
 
 @pytest.mark.cluster
-def test_a_release_lives_and_ends(helm: Helm, cluster: Path, namespace: str, tmp_path: Path) -> None:
+def test_a_release_lives_and_ends(helm: Helm, cluster: str, namespace: str, tmp_path: Path) -> None:
     chart = write_chart(tmp_path, {"templates/a.yaml": CONFIG_MAP, "crds/c.yaml": CRD})
     first = helm.apply(chart, name="one", namespace=namespace, values={"size": 1})
     assert (first.revision, first.status, first.chart, first.version) == (1, "deployed", "demo", "1.0.0")
@@ -269,7 +264,7 @@ def test_a_failed_first_revision_is_listed_and_upgraded(helm: Helm, namespace: s
 
 
 @pytest.mark.cluster
-def test_what_is_there_already_becomes_the_releases(helm: Helm, cluster: Path, namespace: str, tmp_path: Path) -> None:
+def test_what_is_there_already_becomes_the_releases(helm: Helm, cluster: str, namespace: str, tmp_path: Path) -> None:
     kubectl(cluster, "create", "namespace", namespace)
     kubectl(cluster, "create", "configmap", "one-settings", "-n", namespace, "--from-literal=size=9")
     chart = write_chart(tmp_path, {"templates/a.yaml": CONFIG_MAP})
@@ -281,7 +276,7 @@ def test_what_is_there_already_becomes_the_releases(helm: Helm, cluster: Path, n
 @pytest.mark.cluster
 @pytest.mark.parametrize("revision", [1, 2])
 def test_a_pending_release_refuses_until_it_is_repaired(
-    helm: Helm, cluster: Path, namespace: str, tmp_path: Path, revision: int
+    helm: Helm, cluster: str, namespace: str, tmp_path: Path, revision: int
 ) -> None:
     chart = write_chart(tmp_path, {"templates/a.yaml": CONFIG_MAP})
     for size in range(revision):
@@ -299,7 +294,7 @@ def test_a_pending_release_refuses_until_it_is_repaired(
     assert helm.manifest("one", namespace)[0]["data"] == {"size": "5"}
 
 
-def leave_pending(cluster: Path, namespace: str, revision: int, status: str) -> None:
+def leave_pending(cluster: str, namespace: str, revision: int, status: str) -> None:
     """What a killed Helm leaves: its record, in the state in which it was."""
     import base64
     import gzip

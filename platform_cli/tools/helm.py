@@ -6,6 +6,7 @@ Two adapters behind one protocol: a `helm` program through pyhelm3, or Helm as a
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ HOOK_TIMEOUT_S = 300
 """How long Helm waits for a chart's hooks (Jobs before or after it), the only thing it waits for."""
 HISTORY = 10
 """Revisions of a release that are kept to roll back to."""
+NO_REVISION = re.compile(r"release has no \d+ version")
+"""How Helm says that there is no such revision."""
 
 
 class Release(NamedTuple):

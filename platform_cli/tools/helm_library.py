@@ -17,7 +17,7 @@ import helm_python
 from helm_python import _native
 
 from platform_cli.errors import MlopsError, NotFoundError, PreflightError, ToolError
-from platform_cli.tools.helm import HISTORY, HOOK_TIMEOUT_S, Release
+from platform_cli.tools.helm import HISTORY, HOOK_TIMEOUT_S, NO_REVISION, Release
 from platform_cli.tools.helm_manifest import parse_manifests, sort_objects
 
 if TYPE_CHECKING:
@@ -174,13 +174,11 @@ def _explained(what: str) -> Iterator[None]:
 def _explain(error: helm_python.HelmError, what: str) -> MlopsError:
     first, *rest = (error.detail or "failed without a word").strip().splitlines()
     text, details = f"{what}: {first}", (*rest,)
-    match error:
-        case helm_python.HelmNotFoundError():
-            return NotFoundError(text, details=details)
-        case helm_python.HelmKubeError():
-            return PreflightError(text, hint="mlops doctor tells why the cluster cannot be reached", details=details)
-        case _:
-            return ToolError(text, details=details)
+    if isinstance(error, helm_python.HelmNotFoundError) or NO_REVISION.search(first):
+        return NotFoundError(text, details=details)
+    if isinstance(error, helm_python.HelmKubeError):
+        return PreflightError(text, hint="mlops doctor tells why the cluster cannot be reached", details=details)
+    return ToolError(text, details=details)
 
 
 def _make(item: Mapping[str, Any]) -> Release:

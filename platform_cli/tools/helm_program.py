@@ -16,7 +16,7 @@ from pyhelm3.errors import ConnectionError as Unreachable
 from pyhelm3.errors import Error, ReleaseNotFoundError
 
 from platform_cli.errors import MlopsError, NotFoundError, PreflightError, ToolError
-from platform_cli.tools.helm import HISTORY, HOOK_TIMEOUT_S, Release
+from platform_cli.tools.helm import HISTORY, HOOK_TIMEOUT_S, NO_REVISION, Release
 from platform_cli.tools.helm_manifest import parse_manifests, sort_objects
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _explain(error: Error, what: str) -> MlopsError:
     start = next((index for index, line in enumerate(lines) if line.startswith("Error: ")), 0)
     first, *rest = lines[start:] or [f"exit code {error.returncode}"]
     text, details = f"{what}: {first.removeprefix('Error: ')}", (*rest,)
-    if isinstance(error, ReleaseNotFoundError) or ("release" in first and "not found" in first):
+    if isinstance(error, ReleaseNotFoundError) or NO_REVISION.search(first):
         return NotFoundError(text, details=details)
     if isinstance(error, Unreachable) or _UNREACHABLE.search(first):
         return PreflightError(text, hint="mlops doctor tells why the cluster cannot be reached", details=details)
