@@ -91,14 +91,20 @@ resource "aws_db_instance" "this" {
   copy_tags_to_snapshot     = true
   delete_automated_backups  = !var.deletion_protection
   deletion_protection       = var.deletion_protection
-  final_snapshot_identifier = "${var.name}-final"
-  skip_final_snapshot       = !var.deletion_protection
+  final_snapshot_identifier = coalesce(var.snapshot.final, "${var.name}-final")
+  skip_final_snapshot       = !var.deletion_protection && var.snapshot.final == ""
+  snapshot_identifier       = var.snapshot.restore == "" ? null : var.snapshot.restore
 
   enabled_cloudwatch_logs_exports = ["postgresql"]
   monitoring_interval             = 60
   monitoring_role_arn             = aws_iam_role.monitoring.arn
   performance_insights_enabled    = true
   performance_insights_kms_key_id = var.kms_key_arn
+
+  lifecycle {
+    # It says what the database began with: to change it later would make the database anew.
+    ignore_changes = [snapshot_identifier]
+  }
 
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy_attachment.monitoring]
 }

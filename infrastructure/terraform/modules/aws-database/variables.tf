@@ -98,6 +98,21 @@ variable "size" {
   }
 }
 
+variable "snapshot" {
+  description = "restore: the snapshot to begin with. final: the name of the last one, taken whatever the protection; without a name it follows the protection."
+  type = object({
+    final   = optional(string, "")
+    restore = optional(string, "")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in values(var.snapshot) : can(regex("^([a-zA-Z](-?[a-zA-Z0-9])*)?$", name))])
+    error_message = "A snapshot's name has letters, digits and single hyphens, and begins with a letter."
+  }
+}
+
 variable "tags" {
   description = "Tags of everything."
   type        = map(string)

@@ -52,6 +52,7 @@ module "database" {
   secret_arn               = module.secrets.arns["mlflow-database"]
   secret_version           = var.secrets_version
   size                     = { for key, value in local.database : key => value if key != "engine" }
+  snapshot                 = var.database_snapshot
   subnet_ids               = values(module.network.data_subnet_ids)
   tags                     = module.labels.tags
   username                 = local.database_user

@@ -77,6 +77,16 @@ variable "database" {
   }
 }
 
+variable "database_snapshot" {
+  description = "Of MLflow's database: restore is the snapshot to begin with, final the name of the one to leave. mlops destroy --keep-data and the deploy after it set them."
+  type = object({
+    final   = optional(string, "")
+    restore = optional(string, "")
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "deletion_protection" {
   description = "Whether database, buckets, images and secrets refuse to go."
   type        = bool

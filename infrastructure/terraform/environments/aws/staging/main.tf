@@ -7,6 +7,7 @@ module "platform" {
   budget              = var.budget
   cluster_access      = var.cluster_access
   database            = var.database
+  database_snapshot   = var.database_snapshot
   deletion_protection = var.deletion_protection
   deployment_id       = var.deployment_id
   kubernetes_version  = var.kubernetes_version

@@ -72,6 +72,32 @@ run "without_protection_nothing_is_left" {
   }
 }
 
+run "a_named_last_snapshot_is_taken_without_protection_too" {
+  command = plan
+
+  variables {
+    deletion_protection = false
+    snapshot            = { final = "mlops-core-prod-mlflow-kept-1", restore = "mlops-core-prod-mlflow-kept-0" }
+  }
+
+  assert {
+    condition     = !aws_db_instance.this.deletion_protection && !aws_db_instance.this.skip_final_snapshot && aws_db_instance.this.final_snapshot_identifier == "mlops-core-prod-mlflow-kept-1"
+    error_message = "The name alone asks for the snapshot."
+  }
+  assert {
+    condition     = aws_db_instance.this.snapshot_identifier == "mlops-core-prod-mlflow-kept-0"
+    error_message = "The database begins with what was kept."
+  }
+}
+
+run "a_snapshot_s_name_that_rds_refuses_is_refused" {
+  command = plan
+  variables {
+    snapshot = { final = "two--hyphens" }
+  }
+  expect_failures = [var.snapshot]
+}
+
 run "a_standby_is_a_matter_of_size" {
   command = plan
 
