@@ -130,6 +130,21 @@ class ResourceProgress:
     total: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forwarded:
+    """How a dashboard or model that is brought to this machine does now.
+
+    `state` is open (it answers at `url`), waiting (nothing on the cluster serves it, `detail` says why) or lost (the
+    cluster cannot be reached). `credentials` says where user and password are, or what, when that was asked for.
+    """
+
+    service: str
+    state: str
+    url: str
+    detail: str = ""
+    credentials: str = ""
+
+
 Event = (
     PlanStarted
     | StageStarted
@@ -142,5 +157,6 @@ Event = (
     | LogLine
     | Notice
     | ResourceProgress
+    | Forwarded
 )
 Emit = Callable[[Event], None]

@@ -38,7 +38,7 @@ COMMANDS: dict[str, _Entry] = {
     "deploy": _Entry(_PLATFORM, "Create or update the platform.", "deploy"),
     "status": _Entry(_PLATFORM, "Tell the truth about each layer of the platform.", "status"),
     "destroy": _Entry(_PLATFORM, "Remove the platform and prove that nothing is left.", "destroy"),
-    "port-forward": _Entry(_PLATFORM, "Open a dashboard of the platform on this machine.", "port-forward"),
+    "port-forward": _Entry("platform_cli.cli.forward", "Bring dashboards and models to this machine.", "port-forward"),
     "pipeline": _Entry("platform_cli.cli.pipeline", "Lint, submit and follow workflow runs."),
     "model": _Entry("platform_cli.cli.model", "List, deploy and undeploy registered models."),
     "predict": _Entry("platform_cli.cli.model", "Ask a deployed model.", "predict"),

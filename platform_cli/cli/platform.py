@@ -213,32 +213,6 @@ def destroy(
             )
 
 
-@app.command("port-forward")
-def port_forward(
-    service: Annotated[str, typer.Argument(help="mlflow, argocd, grafana or argo-wf.")] = "mlflow",
-    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Port on this machine.")] = None,
-    opens: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    cloud: CloudOption = None,
-    env: EnvOption = None,
-    config: ConfigOption = None,
-    output: OutputOption = Output.TEXT,
-    verbose: VerboseOption = False,
-) -> None:
-    """Open a dashboard of the platform on this machine.
-
-    Runs until Ctrl-C. Takes the next free port when the wanted one is taken.
-    """
-    with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context:
-        screen = context.screen
-
-        def opened(url: str) -> None:
-            screen.show({"type": "Forwarded", "service": service, "url": url}, [f"{service}: {url} (Ctrl-C ends it)"])
-            if opens:
-                typer.launch(url)
-
-        context.cloud.forward(service, port=port, emit=screen.emit, opened=opened)
-
-
 def _confirm_deploy(context: Context, made: Plan, *, yes: bool) -> None:
     from platform_cli.cli.question import confirm
     from platform_cli.render.plan import plan_lines

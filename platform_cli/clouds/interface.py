@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from platform_cli.plan import Operation
 
 if TYPE_CHECKING:
+    from platform_cli.clouds.terraform.state_place import StatePlace
     from platform_cli.doctor import Check
     from platform_cli.events import Emit, Event
     from platform_cli.serving.interface import Serving
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from platform_cli.status import Layer
     from platform_cli.tools.mlflow import Registry
     from platform_cli.workflow.interface import Engine
-
-
-Opened = Callable[[str], None]
-"""Told the address of a dashboard once it answers."""
 
 
 def ignore(event: Event) -> None:
@@ -96,11 +93,17 @@ class Cloud(Protocol):
             NotReadyError: the target is not deployed.
         """
 
-    def forward(self, service: str, *, port: int | None, emit: Emit, opened: Opened) -> None:
-        """Serve one dashboard on this machine until Ctrl-C; `opened` is called with its address once it answers.
+    def forward(self, services: Sequence[str], *, port: int | None, shows_credentials: bool, emit: Emit) -> None:
+        """Serve dashboards and models on this machine until Ctrl-C; each tells how it does as `Forwarded` events.
+
+        Args:
+            services: names such as `mlflow`, `grafana` or `model/iris`; `all` stands for every dashboard.
+            port: port on this machine, for a single service; None means the service's usual one, or the next free one.
+            shows_credentials: whether passwords are told, rather than where they are.
+            emit: may be called from threads.
 
         Raises:
-            UsageError: there is no such dashboard.
+            UsageError: there is no such service.
             NotReadyError: the platform is not up, or has no such part.
         """
 
@@ -124,3 +127,12 @@ class Cloud(Protocol):
         Raises:
             NotReadyError: the target is not deployed.
         """
+
+
+@runtime_checkable
+class KeepsState(Protocol):
+    """A cloud that Terraform makes, and whose state is therefore to be kept."""
+
+    @property
+    def state(self) -> StatePlace:
+        """Where the state lies, and what can be done with it."""

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from platform_cli.events import (
     Event,
+    Forwarded,
     LogLine,
     NodeFinished,
     NodeStarted,
@@ -66,8 +67,8 @@ def describe(event: Event, *, verbose: bool) -> Line | None:  # noqa: PLR0911 - 
             return Line(detail, _MARKS.get(event.phase, "✗"), "pipeline", event.seconds)
         case LogLine():
             return Line(f"{event.source} | {event.text}") if verbose else None
-        case ResourceProgress():
-            return _describe_resource(event)
+        case ResourceProgress() | Forwarded():
+            return _describe_progress(event)
         case Notice():
             return (
                 None
@@ -129,7 +130,9 @@ def _describe_stage(event: StageFinished) -> Line:
     return Line(detail, _MARKS.get(event.outcome, "✓"), f"  {event.title}", event.seconds)
 
 
-def _describe_resource(event: ResourceProgress) -> Line | None:
+def _describe_progress(event: ResourceProgress | Forwarded) -> Line | None:
+    if isinstance(event, Forwarded):
+        return Line(f"{event.service}: {describe_forward(event)}")
     if event.phase not in _RESOURCE_MARKS:
         return None
     count = f"{event.done}/{event.total} " if event.total and event.phase == "finished" else ""
@@ -149,6 +152,13 @@ def _describe_node(event: NodeFinished) -> Line:
         event.name.removeprefix(f"{event.run}."),
         event.seconds,
     )
+
+
+def describe_forward(event: Forwarded) -> str:
+    """Such as `http://127.0.0.1:3000 (user admin, password in Secret …)`, or why there is none at the moment."""
+    notes = [event.credentials] if event.credentials and event.state == "open" else []
+    notes += [f"{event.state}: {event.detail}"] if event.detail else []
+    return event.url + (f" ({'; '.join(notes)})" if notes else "")
 
 
 def group_outcomes(outcomes: Sequence[str]) -> Mapping[str, int]:

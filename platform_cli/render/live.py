@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TextIO
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from platform_cli.events import (
     Event,
+    Forwarded,
     NodeFinished,
     NodeStarted,
     PlanFinished,
@@ -27,6 +29,7 @@ from platform_cli.render.line import STEP_KINDS, describe, format_seconds
 from platform_cli.render.screen import TextScreen
 
 _STYLES = {"✓": "green", "✗": "bold red", "-": "dim"}
+_STATES = {"open": "green", "waiting": "yellow", "lost": "bold red"}
 _REFRESH_PER_SECOND = 8
 
 
@@ -38,10 +41,15 @@ class LiveScreen(TextScreen):
         self._console = Console(file=stream, highlight=False, soft_wrap=True)
         self._running: dict[str, tuple[str, float]] = {}
         self._waiting: list[str] = []
+        self._forwards: dict[str, Forwarded] = {}
         self._live: Live | None = None
 
     def emit(self, event: Event) -> None:
         """Write the event's line, if it has one, and keep the foot true."""
+        if isinstance(event, Forwarded):
+            self._forwards[event.service] = event
+            self._open()
+            return
         line = describe(event, verbose=self._verbose)
         if line is not None:
             text = Text(line.text)
@@ -57,6 +65,8 @@ class LiveScreen(TextScreen):
 
     def __rich__(self) -> Table:
         """The foot."""
+        if self._forwards:
+            return _forward_table(self._forwards.values())
         table = Table.grid(padding=(0, 1))
         for label, since in self._running.values():
             table.add_row(Spinner("dots"), label, Text(format_seconds(time.monotonic() - since), "dim"))
@@ -98,3 +108,13 @@ class LiveScreen(TextScreen):
 
     def _write(self, text: str) -> None:
         self._console.print(Text(text))
+
+
+def _forward_table(forwards: Iterable[Forwarded]) -> Table:
+    table = Table(
+        "service", "state", "address", "log in with", box=None, caption="Ctrl-C ends it", caption_justify="left"
+    )
+    for forward in forwards:
+        state = Text(": ".join(part for part in (forward.state, forward.detail) if part), _STATES[forward.state])
+        table.add_row(forward.service, state, forward.url, forward.credentials)
+    return table

@@ -22,7 +22,9 @@ from platform_cli.stage import (
 )
 
 if TYPE_CHECKING:
-    from platform_cli.clouds.interface import Look, Opened, Proof
+    from collections.abc import Sequence
+
+    from platform_cli.clouds.interface import Look, Proof
     from platform_cli.config import Config
     from platform_cli.doctor import Check
     from platform_cli.events import Emit
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     from platform_cli.tools.mlflow import Registry
     from platform_cli.workflow.interface import Engine
     from platform_cli.workflow.local_engine import LocalEngine
-
-_ELSEWHERE = ("argocd", "grafana", "argo-wf")
 
 
 class EmbeddedCloud:
@@ -116,22 +116,24 @@ class EmbeddedCloud:
         if not self._is_deployed:
             raise NotReadyError(f"{self._config.target} is not deployed", hint="mlops deploy")
 
-    def forward(self, service: str, *, port: int | None, emit: Emit, opened: Opened) -> None:
+    def forward(
+        self,
+        services: Sequence[str],
+        *,
+        port: int | None,
+        shows_credentials: bool,  # noqa: ARG002 - nothing asks for a password here
+        emit: Emit,
+    ) -> None:
         """See `Cloud.forward`."""
         from platform_cli.clouds.embedded import dashboard
 
-        if service in _ELSEWHERE:
-            raise NotReadyError(f"{service} is not part of the embedded platform", hint="mlops port-forward mlflow")
-        if service != "mlflow":
-            known = ", ".join(("mlflow", *_ELSEWHERE))
-            raise UsageError(f"there is no dashboard {service}", hint=f"known are {known}")
+        dashboard.require_here(services)
         self.require_deployed()
         dashboard.serve_mlflow(
             self._home,
             host=self._config.embedded.host,
             port=port or self._config.embedded.mlflow_port,
             emit=emit,
-            opened=opened,
         )
 
     def engine(self) -> Engine:

@@ -9,20 +9,24 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from platform_cli.clouds.embedded.stages import tracking_uri
-from platform_cli.clouds.interface import Opened
+from platform_cli.cluster.forward_service import ALL, MODEL_PREFIX, require_known
 from platform_cli.doctor import is_port_free
-from platform_cli.errors import InterruptedByUser, PreflightError
-from platform_cli.events import Emit, Notice
+from platform_cli.errors import InterruptedByUser, NotReadyError, PreflightError
+from platform_cli.events import Emit, Forwarded, Notice
 from platform_cli.layout import TargetHome
 from platform_cli.process import ProcessId, current, scrub_environment, stop_tree
 from platform_cli.runner import Command, ProcessRunner, Runner
 from platform_cli.tools.mlflow_database import QUIET, server_command
 
+Opened = Callable[[str], None]
+"""Told the address of a dashboard once it answers."""
+
+_MLFLOW = "mlflow"
 _TRIES = 100
 _GRACE_S = 5.0
 _POLL_S = 0.2
@@ -70,7 +74,23 @@ def choose_port(host: str, wanted: int, emit: Emit) -> int:
     return free
 
 
-def serve_mlflow(home: TargetHome, *, host: str, port: int, emit: Emit, opened: Opened) -> None:
+def require_here(services: Sequence[str]) -> None:
+    """Refuse what this platform does not have: it has MLflow's pages only.
+
+    Raises:
+        UsageError: there is no such dashboard.
+        NotReadyError: it is another cloud's.
+    """
+    require_known(services)
+    for service in services:
+        if service.startswith(MODEL_PREFIX):
+            hint = "its address: mlops model list"
+            raise NotReadyError(f"{service} listens on this machine already, when it is deployed", hint=hint)
+        if service not in (ALL, _MLFLOW):
+            raise NotReadyError(f"{service} is not part of the embedded platform", hint="mlops port-forward mlflow")
+
+
+def serve_mlflow(home: TargetHome, *, host: str, port: int, emit: Emit) -> None:
     """Serve MLflow's UI until Ctrl-C. Errors are those of `serve`."""
     port = choose_port(host, port, emit)
     argv = tuple(server_command(tracking_uri(home), home.tracking_artifacts, host=host, port=port))
@@ -82,12 +102,12 @@ def serve_mlflow(home: TargetHome, *, host: str, port: int, emit: Emit, opened: 
     serve(
         ProcessRunner(),
         command,
-        service="mlflow",
+        service=_MLFLOW,
         url=f"http://{name}:{port}",
         folder=home.dashboards,
         log=log,
         emit=emit,
-        opened=opened,
+        opened=lambda url: emit(Forwarded(service=_MLFLOW, state="open", url=url)),
     )
 
 

@@ -21,7 +21,9 @@ from platform_cli.runner import ProcessRunner, Runner
 from platform_cli.stage import Facts, RemoveFiles, Stage, TerraformRoot
 
 if TYPE_CHECKING:
-    from platform_cli.clouds.interface import Look, Opened, Proof
+    from collections.abc import Sequence
+
+    from platform_cli.clouds.interface import Look, Proof
     from platform_cli.clouds.terraform.provider import Provider
     from platform_cli.config import Config
     from platform_cli.doctor import Check
@@ -110,9 +112,16 @@ class TerraformCloud:
         if record is None or not record.resources:
             raise NotReadyError(f"{self._config.target} is not deployed", hint=f"mlops deploy {self._flags}")
 
-    def forward(self, service: str, *, port: int | None, emit: Emit, opened: Opened) -> None:  # noqa: ARG002 - never
+    def forward(
+        self,
+        services: Sequence[str],
+        *,
+        port: int | None,  # noqa: ARG002 - never opened
+        shows_credentials: bool,  # noqa: ARG002 - as above
+        emit: Emit,  # noqa: ARG002 - as above
+    ) -> None:
         """See `Cloud.forward`."""
-        raise self._not_yet(f"dashboard {service}")
+        raise self._not_yet(f"dashboard {', '.join(services)}")
 
     def engine(self) -> Engine:
         """See `Cloud.engine`."""

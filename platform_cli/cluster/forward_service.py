@@ -1,0 +1,141 @@
+"""What can be brought to this machine: where it runs on a cluster, and how one logs in. The only such list."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from platform_cli.errors import UsageError
+
+ALL = "all"
+MODEL_PREFIX = "model/"
+MODEL_NAMESPACE = "mlops"
+_MODEL_PORT, _MODEL_LOCAL_PORT = 80, 8500
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A Secret that has a password: `user` is a name, or with `user_key` a key of the Secret."""
+
+    secret: str
+    password_key: str
+    user: str = ""
+    user_key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One dashboard or model.
+
+    Attributes:
+        name: what people call it.
+        namespace: where it runs.
+        candidates: names that its Kubernetes Service may have, the platform's own first.
+        labels: selector that finds the Service where somebody else installed it under another name.
+        port: port of that Service.
+        local_port: the port that people expect on their machine.
+        logins: Secrets that may have the password, in the order in which they count; none: no password is asked.
+        is_secured: whether it speaks HTTPS itself.
+    """
+
+    name: str
+    namespace: str
+    candidates: tuple[str, ...]
+    labels: str = ""
+    port: int
+    local_port: int
+    logins: tuple[Login, ...] = ()
+    is_secured: bool = False
+
+
+DASHBOARDS: Mapping[str, Service] = {
+    service.name: service
+    for service in (
+        Service(
+            name="mlflow",
+            namespace="mlflow",
+            candidates=("mlflow",),
+            labels="app.kubernetes.io/name=mlflow",
+            port=5000,
+            local_port=5000,
+        ),
+        Service(
+            name="argocd",
+            namespace="argocd",
+            candidates=("argocd-server", "argo-cd-argocd-server"),
+            labels="app.kubernetes.io/name=argocd-server",
+            port=80,
+            local_port=8080,
+            logins=(
+                Login("argo-cd-admin", "password", user_key="username"),
+                Login("argocd-initial-admin-secret", "password", user="admin"),
+            ),
+        ),
+        Service(
+            name="grafana",
+            namespace="monitoring",
+            candidates=("kube-prometheus-stack-grafana", "grafana"),
+            labels="app.kubernetes.io/name=grafana",
+            port=80,
+            local_port=3000,
+            logins=(
+                Login("grafana-admin", "admin-password", user_key="admin-user"),
+                Login("kube-prometheus-stack-grafana", "admin-password", user_key="admin-user"),
+            ),
+        ),
+        Service(
+            name="argo-wf",
+            namespace="argo",
+            candidates=("argo-workflows-server", "argo-server"),
+            labels="app.kubernetes.io/component=server,app.kubernetes.io/part-of=argo-workflows",
+            port=2746,
+            local_port=2746,
+        ),
+        Service(
+            name="prometheus",
+            namespace="monitoring",
+            candidates=("kube-prometheus-stack-prometheus", "prometheus-operated"),
+            labels="operated-prometheus=true",
+            port=9090,
+            local_port=9090,
+        ),
+    )
+}
+
+
+def find_services(names: Sequence[str]) -> tuple[Service, ...]:
+    """The services of these names, each once; `all` stands for every dashboard, `model/NAME` for a deployed model.
+
+    Raises:
+        UsageError: there is no such dashboard.
+    """
+    require_known(names)
+    wanted = [each for name in names for each in (DASHBOARDS if name == ALL else (name,))]
+    return tuple(DASHBOARDS.get(name) or _model(name) for name in dict.fromkeys(wanted))
+
+
+def require_known(names: Sequence[str]) -> None:
+    """Refuse a name that is no dashboard's and no model's.
+
+    Raises:
+        UsageError: there is no such dashboard.
+    """
+    known = (ALL, *DASHBOARDS)
+    for name in names:
+        if name in known or (name.startswith(MODEL_PREFIX) and name != MODEL_PREFIX):
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)} and {MODEL_PREFIX}NAME"
+        raise UsageError(f"there is no dashboard {name}", hint=hint)
+
+
+def _model(name: str) -> Service:
+    model = name.removeprefix(MODEL_PREFIX)
+    return Service(
+        name=name,
+        namespace=MODEL_NAMESPACE,
+        candidates=(f"{model}-predictor", model),
+        port=_MODEL_PORT,
+        local_port=_MODEL_LOCAL_PORT,
+    )
