@@ -66,7 +66,7 @@ class Kubernetes:
     def find_kind(self, api_version: str, kind: str) -> Kind | None:
         """The kind as this cluster serves it; None when it does not. One request per group and version, once."""
         known = KNOWN.get((api_version, kind))
-        return known or self._list_kinds(api_version).get(kind)
+        return known or self.list_kinds(api_version).get(kind)
 
     def apply(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> Object:
         """Have an object as given (server-side apply); fields that others own and we name become ours.
@@ -191,7 +191,8 @@ class Kubernetes:
                 raise
             return self.list_page(kind, namespace, {**query, "continue": fresh})
 
-    def _list_kinds(self, api_version: str) -> Mapping[str, Kind]:
+    def list_kinds(self, api_version: str) -> Mapping[str, Kind]:
+        """Every kind that the cluster serves in one group and version, by name; asked once."""
         if api_version not in self._kinds:
             path = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
             request = Request(method="GET", path=path, verb="get", what=f"the kinds of {api_version}")

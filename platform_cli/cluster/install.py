@@ -1,0 +1,133 @@
+"""Does the stages that put something on a cluster; each is safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from platform_cli.cluster.difference import index
+from platform_cli.cluster.inventory import Inventory
+from platform_cli.cluster.package import Package
+from platform_cli.cluster.repair import repair, require_idle
+from platform_cli.cluster.secret import make_secret
+from platform_cli.cluster.wait import wait_ready
+from platform_cli.cluster.work import CrdSet, GeneratedSecrets, Healthy, HelmRelease, Namespaces
+from platform_cli.cluster.workload import Workload, parse_workload
+from platform_cli.errors import MlopsError, StateError, ToolError
+from platform_cli.events import Emit, Notice
+from platform_cli.tools.kubernetes_kind import CUSTOM_RESOURCE_DEFINITION
+
+if TYPE_CHECKING:
+    from platform_cli.tools.helm import Helm, Release
+    from platform_cli.tools.kubernetes import Kubernetes
+
+_CONFLICT = 409
+_ESTABLISHED_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installer:
+    """Puts components on a cluster. `packages` are by component; `deadline_s` is for each to become ready."""
+
+    kubernetes: Kubernetes
+    helm: Helm
+    packages: Mapping[str, Package]
+    deadline_s: float
+
+    def make_namespaces(self, work: Namespaces) -> str:
+        """Make those that are missing."""
+        inventory = Inventory(self.kubernetes)
+        for name in work.namespaces:
+            inventory.add_namespace(name)
+        return f"{len(work.namespaces)} there"
+
+    def apply_crds(self, work: CrdSet) -> str:
+        """Apply a component's CRDs and wait until the API serves them.
+
+        Raises:
+            StateError: the chart is another than was planned.
+        """
+        package = self._package(work.component)
+        if package.crd_digests != dict(work.digests):
+            raise self._changed(work.component)
+        # Written first: what we apply right before we are killed is ours as well.
+        Inventory(self.kubernetes).add_crds(package.crd_digests)
+        for crd in package.crds:
+            self.kubernetes.apply(crd)
+        for crd in package.crds:
+            self._wait_established(crd["metadata"]["name"])
+        return f"{len(package.crds)} applied"
+
+    def make_secrets(self, work: GeneratedSecrets) -> str:
+        """Make those that are missing; one that is there keeps its content."""
+        from platform_cli.tools.kubernetes import status_of
+
+        made = 0
+        for key in work.secrets:
+            try:
+                self.kubernetes.create(make_secret(key))
+                made += 1
+            except MlopsError as error:
+                if status_of(error) != _CONFLICT:
+                    raise
+        return f"{made} made, {len(work.secrets) - made} kept"
+
+    def apply_release(self, work: HelmRelease, emit: Emit) -> str:
+        """Install or upgrade a component and wait until it is ready.
+
+        Raises:
+            StateError: chart or values are others than were planned, or another command is at the release.
+            DeadlineError: it does not become ready; the message begins with the reason.
+        """
+        package = self._package(work.component)
+        if work.inputs and package.inputs != work.inputs:
+            raise self._changed(work.component)
+        before = self._find(work)
+        if before is not None:
+            require_idle(self.kubernetes, before)
+            repair(self.kubernetes, self.helm, before, emit)
+        self._delete_replaced(work, emit)
+        emit(Notice(level="detail", text=f"{work.component}: Helm applies {work.chart} {work.version}"))
+        done = self.helm.apply(package.chart, name=work.release, namespace=work.namespace, values=package.values)
+        workloads = [Workload(work.namespace, *text.split("/")) for text in package.component.health]
+        wait_ready(self.kubernetes, workloads, what=work.component, deadline_s=self.deadline_s, emit=emit)
+        return f"{done.version}, revision {done.revision}"
+
+    def wait_healthy(self, work: Healthy, emit: Emit) -> str:
+        """Wait until every workload is ready."""
+        workloads = [parse_workload(name) for name in work.workloads]
+        wait_ready(self.kubernetes, workloads, what="health", deadline_s=self.deadline_s, emit=emit)
+        return f"{len(workloads)} workloads ready"
+
+    def _find(self, work: HelmRelease) -> Release | None:
+        found = [item for item in self.helm.list() if (item.namespace, item.name) == (work.namespace, work.release)]
+        return found[0] if found else None
+
+    def _delete_replaced(self, work: HelmRelease, emit: Emit) -> None:
+        """Delete what cannot be changed into what it should be; volumes that a StatefulSet claimed stay."""
+        if not work.replaces:
+            return
+        running = index(self.helm.manifest(work.release, work.namespace), work.namespace)
+        for ref in work.replaces:
+            kind = self.kubernetes.find_kind(running[ref]["apiVersion"], ref.kind) if ref in running else None
+            if kind is not None:
+                emit(Notice(level="info", text=f"{ref} cannot be changed in place: deleted, to be made anew"))
+                self.kubernetes.delete(kind, ref.name, ref.namespace)
+
+    def _wait_established(self, name: str) -> None:
+        changes = self.kubernetes.watch(CUSTOM_RESOURCE_DEFINITION, name=name, timeout_s=_ESTABLISHED_S)
+        for _, found in changes:
+            conditions = (found.get("status") or {}).get("conditions") or ()
+            if any(item["type"] == "Established" and item["status"] == "True" for item in conditions):
+                return
+        raise ToolError(f"CRD {name} is not served after {_ESTABLISHED_S:g} s", hint=f"kubectl describe crd {name}")
+
+    def _package(self, component: str) -> Package:
+        try:
+            return self.packages[component]
+        except KeyError as error:
+            raise self._changed(component) from error
+
+    def _changed(self, component: str) -> StateError:
+        return StateError(f"{component}: chart or values changed since the plan was made", hint="run the command again")

@@ -1,0 +1,119 @@
+"""What should hold on a cluster, and what must be undone, in order. Pure: components in, stages out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from platform_cli.cluster.component import Component
+from platform_cli.cluster.package import Package, list_workloads
+from platform_cli.cluster.secret import list_secrets
+from platform_cli.cluster.work import (
+    CrdSet,
+    DrainResources,
+    GeneratedSecrets,
+    Healthy,
+    HelmRelease,
+    Namespaces,
+    RemoveClaims,
+    RemoveCrds,
+    RemoveNamespaces,
+    RemoveRelease,
+    RemoveWebhooks,
+    StopWorkflows,
+    SuspendGitOps,
+)
+from platform_cli.stage import Stage
+
+SYSTEM_NAMESPACE = "mlops-system"
+"""Where we keep what we know about the cluster; the platform chart's releases are there too."""
+_CLUSTERS_OWN = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
+
+
+def list_stages(packages: Sequence[Package], after: tuple[str, ...] = ()) -> tuple[Stage, ...]:
+    """Everything that should hold once deployed; `after` are the stages that come before the cluster's."""
+    if not packages:
+        return ()
+    components = [package.component for package in packages]
+    secrets = list_secrets(components)
+    crds = [_crd_stage(package) for package in packages if package.crds]
+    releases = [_release_stage(package, crds) for package in packages]
+    return (
+        Stage("namespaces", "namespaces", Namespaces(list_namespaces(components)), after),
+        *crds,
+        *([Stage("secrets", "secrets", GeneratedSecrets(secrets), ("namespaces",))] if secrets else ()),
+        *releases,
+        Stage("health", "health", Healthy(list_workloads(packages)), tuple(stage.name for stage in releases)),
+    )
+
+
+def list_namespaces(components: Sequence[Component]) -> tuple[str, ...]:
+    """The namespaces that we may make and remove, in the order in which they are first used."""
+    names = dict.fromkeys((SYSTEM_NAMESPACE, *(component.namespace for component in components)))
+    return tuple(name for name in names if name not in _CLUSTERS_OWN)
+
+
+def list_removals(components: Sequence[Component], *, keep_data: bool, delete_crds: bool = False) -> tuple[Stage, ...]:
+    """Everything that must be undone: what uses something goes before it, controllers after what only they clear."""
+    if not components:
+        return ()
+    namespaces = list_namespaces(components)
+    drains = _drain_stages(components)
+    releases = _removal_stages(components, drains)
+    names = tuple(stage.name for stage in releases)
+    claims = () if keep_data else (Stage("remove-claims", "volumes", RemoveClaims(namespaces), names),)
+    crds = tuple(dict.fromkeys(crd for component in components for crd in component.crds))
+    return (
+        Stage("suspend-gitops", "GitOps", SuspendGitOps()),
+        Stage("stop-workflows", "workflows", StopWorkflows(namespaces), ("suspend-gitops",)),
+        *drains,
+        Stage("remove-webhooks", "webhooks", RemoveWebhooks(), tuple(stage.name for stage in drains)),
+        *releases,
+        *claims,
+        *([Stage("remove-crds", "CRDs", RemoveCrds(crds), names)] if delete_crds else ()),
+        Stage("remove-namespaces", "namespaces", RemoveNamespaces(namespaces, kept=keep_data), names),
+    )
+
+
+def _crd_stage(package: Package) -> Stage:
+    component = package.component
+    work = CrdSet(component.name, package.crd_digests)
+    return Stage(f"crds-{component.name}", f"{component.name} CRDs", work, ("namespaces",))
+
+
+def _release_stage(package: Package, crds: Sequence[Stage]) -> Stage:
+    component = package.component
+    work = HelmRelease(
+        component=component.name,
+        release=component.release,
+        namespace=component.namespace,
+        chart=component.chart,
+        version=component.version,
+        inputs=package.inputs,
+    )
+    own = f"crds-{component.name}"
+    needs = tuple(stage.name for stage in crds if stage.name == own)
+    return Stage(component.name, component.name, work, ("namespaces", *needs, *component.needs))
+
+
+def _drain_stages(components: Sequence[Component]) -> tuple[Stage, ...]:
+    """Custom resources of what is needed by others go after those of the others."""
+    after = ("stop-workflows",)
+    return tuple(
+        Stage(f"drain-{item.name}", f"{item.name}'s resources", DrainResources(item.name, item.owns), after)
+        for item in reversed(components)
+        if item.owns
+    )
+
+
+def _removal_stages(components: Sequence[Component], drains: Sequence[Stage]) -> tuple[Stage, ...]:
+    """The releases in reverse: each after those that need it."""
+    after = ("remove-webhooks", *(stage.name for stage in drains))
+    return tuple(
+        Stage(
+            f"remove-{item.name}",
+            item.name,
+            RemoveRelease(item.name, item.release, item.namespace),
+            (*after, *(f"remove-{other.name}" for other in components if item.name in other.needs)),
+        )
+        for item in reversed(components)
+    )
