@@ -5,7 +5,7 @@ Keyed by the name of the model's class and the field. Structural reasons only; l
 
 from __future__ import annotations
 
-_CLUSTER_ONLY = "works on a cluster only and is not supported here"
+CLUSTER_ONLY = "works on a cluster only and is not supported here"
 _PLAIN_STEP = "write it as a container or script template"
 _VOLUMES = "use configMap, secret, emptyDir, persistentVolumeClaim or projected"
 _NEWER = "needs a newer Argo than the platform installs"
@@ -13,13 +13,13 @@ _NEWER_HINT = "remove it, or set it with podSpecPatch"
 _SIDECAR_HINT = "give it a template of its own and pass files as artifacts"
 
 REFUSED: dict[tuple[str, str], tuple[str, str]] = {
-    ("Template", "resource"): (f"a resource template {_CLUSTER_ONLY}", "call kubectl in a container template"),
-    ("Template", "data"): (f"a data template {_CLUSTER_ONLY}", _PLAIN_STEP),
-    ("Template", "containerSet"): (f"a containerSet {_CLUSTER_ONLY}", "write its containers as tasks of a dag"),
-    ("Template", "plugin"): (f"a plugin template {_CLUSTER_ONLY}", _PLAIN_STEP),
-    ("Template", "daemon"): (f"a daemon {_CLUSTER_ONLY}", "start the service inside the step that needs it"),
-    ("Template", "sidecars"): (f"a sidecar {_CLUSTER_ONLY}", _SIDECAR_HINT),
-    ("Template", "initContainers"): (f"an init container {_CLUSTER_ONLY}", "do its work in a task before this one"),
+    ("Template", "resource"): (f"a resource template {CLUSTER_ONLY}", "call kubectl in a container template"),
+    ("Template", "data"): (f"a data template {CLUSTER_ONLY}", _PLAIN_STEP),
+    ("Template", "containerSet"): (f"a containerSet {CLUSTER_ONLY}", "write its containers as tasks of a dag"),
+    ("Template", "plugin"): (f"a plugin template {CLUSTER_ONLY}", _PLAIN_STEP),
+    ("Template", "daemon"): (f"a daemon {CLUSTER_ONLY}", "start the service inside the step that needs it"),
+    ("Template", "sidecars"): (f"a sidecar {CLUSTER_ONLY}", _SIDECAR_HINT),
+    ("Template", "initContainers"): (f"an init container {CLUSTER_ONLY}", "do its work in a task before this one"),
     ("Template", "priority"): (
         "was removed in Argo 4",
         "write priorityClassName, or synchronization order by spec.priority",
@@ -33,7 +33,7 @@ REFUSED: dict[tuple[str, str], tuple[str, str]] = {
     ("Spec", "podResources"): (_NEWER, _NEWER_HINT),
     ("Spec", "resourceClaims"): (_NEWER, _NEWER_HINT),
     ("Spec", "podPriority"): ("was removed in Argo 4", "write podPriorityClassName"),
-    ("Spec", "executorPlugins"): (f"an executor plugin {_CLUSTER_ONLY}", "remove it"),
+    ("Spec", "executorPlugins"): (f"an executor plugin {CLUSTER_ONLY}", "remove it"),
     ("Spec", "schedule"): ("belongs to a CronWorkflow", "write a CronWorkflow with `schedules:`"),
     ("CronSpec", "schedule"): ("was removed in Argo 4", 'write `schedules: ["…"]`'),
     ("Synchronization", "mutex"): ("was removed in Argo 4", "write `mutexes: [{name: …}]`"),
@@ -50,12 +50,12 @@ REFUSED: dict[tuple[str, str], tuple[str, str]] = {
     ("ValueFrom", "jqFilter"): ("works with resource templates only", "write the value to a file and use `path`"),
     ("ValueFrom", "event"): ("works with event bindings only", "pass the value as an argument"),
     ("ValueFrom", "secretKeyRef"): ("is not a source of parameters", "use `env` with valueFrom.secretKeyRef"),
-    ("Artifact", "plugin"): (f"a plugin artifact {_CLUSTER_ONLY}", "use a file, or s3 on a cluster"),
+    ("Artifact", "plugin"): (f"a plugin artifact {CLUSTER_ONLY}", "use a file, or s3 on a cluster"),
     ("Artifact", "deleted"): ("is written by the controller", "remove it"),
     ("Outputs", "result"): ("is written by the controller", "remove it; refer to `outputs.result`"),
     ("Outputs", "exitCode"): ("is written by the controller", "remove it; refer to `exitCode`"),
     **{
-        ("Volume", source): (f"a volume of this kind {_CLUSTER_ONLY}", _VOLUMES)
+        ("Volume", source): (f"a volume of this kind {CLUSTER_ONLY}", _VOLUMES)
         for source in (
             "awsElasticBlockStore",
             "azureDisk",
