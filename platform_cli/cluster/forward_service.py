@@ -36,7 +36,7 @@ class Service:
         port: port of that Service.
         local_port: the port that people expect on their machine.
         logins: Secrets that may have the password, in the order in which they count; none: no password is asked.
-        is_secured: whether it speaks HTTPS itself.
+        path: of the page or model, below the address.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Service:
     port: int
     local_port: int
     logins: tuple[Login, ...] = ()
-    is_secured: bool = False
+    path: str = ""
 
 
 DASHBOARDS: Mapping[str, Service] = {
@@ -138,4 +138,5 @@ def _model(name: str) -> Service:
         candidates=(f"{model}-predictor", model),
         port=_MODEL_PORT,
         local_port=_MODEL_LOCAL_PORT,
+        path=f"/v2/models/{model}",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -22,6 +22,7 @@ __all__ = ["FIELD_MANAGER", "Kind", "Kubernetes", "status_of"]
 FIELD_MANAGER = "mlops"
 Object = dict[str, Any]
 _NOT_FOUND, _GONE = 404, 410
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _APPLY, _MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
 
 
@@ -33,12 +34,14 @@ class Kubernetes:
 
     Args:
         access: the way to it.
-        timeout_s: for one request, and for how long a restart of the API is waited out.
+        timeout_s: for one request.
+        patience_s: how long a restart of the API is waited out, once it has answered; None means as long.
     """
 
-    def __init__(self, access: Access, *, timeout_s: float = 30) -> None:
+    def __init__(self, access: Access, *, timeout_s: float = 30, patience_s: float | None = None) -> None:
         self.access = access
-        self.transport = Transport(access, timeout_s=timeout_s)
+        patience_s = timeout_s if patience_s is None else patience_s
+        self.transport = Transport(access, timeout_s=timeout_s, patience_s=patience_s)
         self._kinds: dict[str, Mapping[str, Kind]] = {}
 
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
@@ -62,6 +65,11 @@ class Kubernetes:
     def list_page(self, kind: Kind, namespace: str | None, query: Mapping[str, Any]) -> Object:
         """One page of a list as the API gives it, with its resource version."""
         return self._ask("GET", "list", kind, namespace, "", query=query)
+
+    def list_metadata(self, kind: Kind) -> Sequence[Object]:
+        """Every object of a kind of the cluster's own, without spec and status; for kinds whose objects are huge."""
+        request = Request(method="GET", path=kind.path(), verb="list", what=kind.resource, accept=_METADATA)
+        return tuple(decode(self.transport.send(request).data)["items"])
 
     def find_kind(self, api_version: str, kind: str) -> Kind | None:
         """The kind as this cluster serves it; None when it does not. One request per group and version, once."""

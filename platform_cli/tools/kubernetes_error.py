@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+import ssl
+from typing import TYPE_CHECKING, Any
 
 from platform_cli.errors import MlopsError, NotFoundError, PreflightError, ToolError
+
+if TYPE_CHECKING:
+    from platform_cli.cluster.access import Access
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _INVALID = 401, 403, 404, 409, 422
 _WEBHOOK = re.compile(r'failed calling webhook "(?P<webhook>[^"]+)".*', re.DOTALL)
@@ -103,3 +107,38 @@ _HINTS = {
 def _first_line(message: str) -> str:
     line = message.strip().partition("\n")[0]
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
+
+
+def explain_unreachable(error: Exception, access: Access) -> PreflightError:
+    """Why the API does not answer, in a few words, and what to do."""
+    reason, hint = _reason(error)
+    return PreflightError(
+        f"{access.context}: the cluster's API at {access.server} cannot be reached: {reason}", hint=hint
+    )
+
+
+def _reason(error: Exception) -> tuple[str, str]:  # noqa: PLR0911 - one return per reason
+    from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, ReadTimeoutError
+
+    inner = _innermost(error)
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not the one expected: {inner.verify_message}",
+            "get a new kubeconfig for this cluster",
+        )
+    if isinstance(inner, ssl.SSLError):
+        return f"TLS failed: {inner.reason or inner}", "the client certificate may have expired; get a new kubeconfig"
+    if isinstance(error, NameResolutionError):
+        return "its name is not known", "correct the server's name; a private cluster needs your VPN"
+    if isinstance(error, ConnectTimeoutError):
+        return "no answer", "a private cluster is reached through its VPN or bastion only"
+    if isinstance(error, ReadTimeoutError):
+        return "it took the request and did not answer", "the API is overloaded or the network drops packets; try again"
+    if isinstance(inner, ConnectionRefusedError):
+        return "connection refused", "start the cluster, or correct the server in the kubeconfig"
+    return str(inner) or type(inner).__name__, "see that the cluster is up and the network lets you through"
+
+
+def _innermost(error: BaseException) -> BaseException:
+    inner = error.__cause__ or error.__context__ or next((a for a in error.args if isinstance(a, BaseException)), None)
+    return _innermost(inner) if inner is not None else error

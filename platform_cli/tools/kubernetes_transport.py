@@ -6,22 +6,22 @@ every command that looks at a cluster would pay the difference.
 
 from __future__ import annotations
 
-import os
 import random
-import ssl
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from platform_cli.errors import MlopsError, PreflightError
+from platform_cli.errors import MlopsError
 from platform_cli.tools.kubernetes_credential import Credential, Proof
-from platform_cli.tools.kubernetes_error import ApiAnswer, explain
+from platform_cli.tools.kubernetes_error import ApiAnswer, explain, explain_unreachable
+from platform_cli.tools.kubernetes_tls import make_context
 
 if TYPE_CHECKING:
+    import ssl
+
     import urllib3
 
     from platform_cli.cluster.access import Access
@@ -44,6 +44,7 @@ class Request:
         what: the object or collection it is about, for messages.
         repeats: whether sending it twice does the same as once, so that a dropped connection may be retried.
         streams: whether the answer is read while it comes; `timeout_s` is then for each read.
+        accept: in which forms the answer may come.
     """
 
     method: str
@@ -56,20 +57,35 @@ class Request:
     repeats: bool = True
     streams: bool = False
     timeout_s: float | None = None
+    accept: str = "application/json, */*"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """Connections that show one client certificate."""
+
+    certificate: str
+    key: str = field(repr=False)
+    context: ssl.SSLContext | None
+    manager: Any
+
+    def shows(self, proof: Proof) -> bool:
+        return (self.certificate, self.key) == (proof.certificate, proof.key)
 
 
 class Transport:
     """The connections to one API.
 
     The first request fails at once when the API is not there. After a first answer the API is known to be alive: it is
-    given `timeout_s` to come back from a restart before a request fails.
+    given `patience_s` to come back from a restart before a request fails.
     """
 
-    def __init__(self, access: Access, *, timeout_s: float) -> None:
+    def __init__(self, access: Access, *, timeout_s: float, patience_s: float) -> None:
         self._access = access
         self._timeout_s = timeout_s
+        self._patience_s = patience_s
         self._credential = Credential(access)
-        self._pool: tuple[tuple[str, str], Any] | None = None
+        self._pool: _Pool | None = None
         self._lock = threading.Lock()
         self._answered = False
 
@@ -81,7 +97,7 @@ class Transport:
             NotFoundError: there is no such object.
             ToolError: it refused the request; `kubernetes_error.status_of` tells the HTTP status.
         """
-        deadline = time.monotonic() + (self._timeout_s if self._answered else 0)
+        deadline = time.monotonic() + (self._patience_s if self._answered else 0)
         pause = _FIRST_PAUSE_S
         while True:
             try:
@@ -96,7 +112,7 @@ class Transport:
     def connect_options(self) -> tuple[dict[str, str], ssl.SSLContext | None]:
         """Headers and TLS for a connection that is made elsewhere, such as a websocket."""
         proof = self._credential.show()
-        return _headers(proof), make_context(self._access, proof)
+        return _headers(proof), self._open_pool(proof).context
 
     def _send_once(self, request: Request) -> urllib3.BaseHTTPResponse:
         proof = self._credential.show()
@@ -114,12 +130,12 @@ class Transport:
         from urllib3.exceptions import HTTPError
 
         query = {name: value for name, value in (request.query or {}).items() if value not in (None, "")}
-        headers = {"Accept": "application/json, */*", "User-Agent": "mlops", **_headers(proof)}
+        headers = {"Accept": request.accept, "User-Agent": "mlops", **_headers(proof)}
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         read_s = request.timeout_s or self._timeout_s
         try:
-            answer: urllib3.BaseHTTPResponse = self._open_pool(proof).request(
+            answer: urllib3.BaseHTTPResponse = self._open_pool(proof).manager.request(
                 request.method,
                 self._access.server + request.path + (f"?{urlencode(query)}" if query else ""),
                 body=request.body,
@@ -133,18 +149,18 @@ class Transport:
             raise _Passing(explain_unreachable(error, self._access), unsent=is_unsent(error)) from error
         return answer
 
-    def _open_pool(self, proof: Proof) -> Any:
+    def _open_pool(self, proof: Proof) -> _Pool:
         """The connections; new ones when the client certificate was renewed."""
         import urllib3
 
-        shown = (proof.certificate, proof.key)
         with self._lock:
-            if self._pool is None or self._pool[0] != shown:
-                options = pool_options(self._access, make_context(self._access, proof))
+            if self._pool is None or not self._pool.shows(proof):
+                context = make_context(self._access, proof)
+                options = pool_options(self._access, context)
                 proxy = find_proxy(self._access)
                 manager = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
-                self._pool = (shown, manager)
-            return self._pool[1]
+                self._pool = _Pool(proof.certificate, proof.key, context, manager)
+            return self._pool
 
     def _refuse(self, request: Request, answer: urllib3.BaseHTTPResponse) -> None:
         refused = read_answer(answer)
@@ -188,82 +204,8 @@ def read_answer(answer: urllib3.BaseHTTPResponse) -> ApiAnswer:
     return ApiAnswer(answer.status, str(body.get("reason") or ""), str(body.get("message") or ""), body)
 
 
-def explain_unreachable(error: Exception, access: Access) -> PreflightError:
-    """Why the API does not answer, in a few words, and what to do."""
-    reason, hint = _reason(error)
-    return PreflightError(
-        f"{access.context}: the cluster's API at {access.server} cannot be reached: {reason}", hint=hint
-    )
-
-
-def _reason(error: Exception) -> tuple[str, str]:  # noqa: PLR0911 - one return per reason
-    from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, ReadTimeoutError
-
-    inner = _innermost(error)
-    if isinstance(inner, ssl.SSLCertVerificationError):
-        return (
-            f"its certificate is not the one expected: {inner.verify_message}",
-            "get a new kubeconfig for this cluster",
-        )
-    if isinstance(inner, ssl.SSLError):
-        return f"TLS failed: {inner.reason or inner}", "the client certificate may have expired; get a new kubeconfig"
-    if isinstance(error, NameResolutionError):
-        return "its name is not known", "correct the server's name; a private cluster needs your VPN"
-    if isinstance(error, ConnectTimeoutError):
-        return "no answer", "a private cluster is reached through its VPN or bastion only"
-    if isinstance(error, ReadTimeoutError):
-        return "it took the request and did not answer", "the API is overloaded or the network drops packets; try again"
-    if isinstance(inner, ConnectionRefusedError):
-        return "connection refused", "start the cluster, or correct the server in the kubeconfig"
-    return str(inner) or type(inner).__name__, "see that the cluster is up and the network lets you through"
-
-
-def _innermost(error: BaseException) -> BaseException:
-    inner = error.__cause__ or error.__context__ or next((a for a in error.args if isinstance(a, BaseException)), None)
-    return _innermost(inner) if inner is not None else error
-
-
 def _headers(proof: Proof) -> dict[str, str]:
     return {"Authorization": proof.header} if proof.header else {}
-
-
-def make_context(access: Access, proof: Proof) -> ssl.SSLContext | None:
-    """TLS as the kubeconfig wants it; None for plain HTTP.
-
-    Raises:
-        PreflightError: a certificate or key in the kubeconfig is none.
-    """
-    if not access.server.startswith("https:"):
-        return None
-    try:
-        context = ssl.create_default_context(cadata=_read_authority(access) or None)
-        if access.cluster.get("insecure-skip-tls-verify"):
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        # From Python 3.13 on this flag is set, and refuses the authorities that EKS and older kubeadm made.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        if proof.certificate:
-            _load_pair(context, proof)
-    except (ssl.SSLError, ValueError) as error:
-        reason = f"{access.context}: a certificate or key in the kubeconfig is not valid: {error}"
-        raise PreflightError(reason, hint="get a new kubeconfig for this cluster") from error
-    return context
-
-
-def _read_authority(access: Access) -> str:
-    import base64
-
-    return base64.b64decode(access.cluster.get("certificate-authority-data") or "").decode("ascii")
-
-
-def _load_pair(context: ssl.SSLContext, proof: Proof) -> None:
-    """Python takes a client certificate from files only; ours live for a moment and only we can read them."""
-    with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
-        pair = os.path.join(folder, "pair.pem")  # noqa: PTH118 - one text, no path arithmetic
-        descriptor = os.open(pair, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(f"{proof.certificate}\n{proof.key}\n")
-        context.load_cert_chain(pair)
 
 
 def pool_options(access: Access, context: ssl.SSLContext | None) -> dict[str, Any]:
