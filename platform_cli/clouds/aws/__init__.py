@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_cli.clouds.aws.account import check_credentials
+from platform_cli.clouds.aws.snapshot import drop_snapshots
 from platform_cli.clouds.aws.sweep import sweep
-from platform_cli.clouds.terraform import Provider, TerraformCloud
+from platform_cli.clouds.terraform import Guards, Provider, Retention, TerraformCloud
 from platform_cli.doctor import Check
 
 if TYPE_CHECKING:
@@ -31,6 +32,35 @@ _DATA_TYPES = frozenset(
         "aws_secretsmanager_secret_version",
     }
 )
+# Deletion protection that AWS knows, and what Terraform leaves behind or refuses to empty while it is on.
+_GUARDS: Guards = {
+    "aws_db_instance": {"deletion_protection": False, "skip_final_snapshot": True},
+    "aws_ecr_repository": {"force_delete": True},
+    "aws_s3_bucket": {"force_destroy": True},
+    "aws_secretsmanager_secret": {"recovery_window_in_days": 0},
+}
+# Buckets and registry as they are, the key without which nobody could read them, and of the database its last snapshot.
+_RETENTION = Retention(
+    types=frozenset(
+        {
+            "aws_ecr_lifecycle_policy",
+            "aws_ecr_repository",
+            "aws_kms_alias",
+            "aws_kms_key",
+            "aws_s3_bucket",
+            "aws_s3_bucket_lifecycle_configuration",
+            "aws_s3_bucket_ownership_controls",
+            "aws_s3_bucket_policy",
+            "aws_s3_bucket_public_access_block",
+            "aws_s3_bucket_server_side_encryption_configuration",
+            "aws_s3_bucket_versioning",
+        }
+    ),
+    shown=frozenset({"aws_ecr_repository", "aws_kms_key", "aws_s3_bucket"}),
+    snapshot="aws_db_instance",
+    variable="database_snapshot",
+    opened={"skip_final_snapshot": False},
+)
 
 
 def open_aws(config: Config, layout: Layout) -> TerraformCloud:
@@ -44,5 +74,8 @@ def open_aws(config: Config, layout: Layout) -> TerraformCloud:
         layers=_LAYERS,
         checks=(Check("credentials", lambda: check_credentials(profile)),),
         sweep=lambda deployment: sweep(deployment, profile),
+        guards=_GUARDS,
+        retention=_RETENTION,
+        drop_snapshots=lambda deployment, names: drop_snapshots(deployment, names, profile),
     )
     return TerraformCloud(config, layout, provider)

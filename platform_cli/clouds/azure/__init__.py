@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from platform_cli.clouds.terraform import Provider, TerraformCloud
+from platform_cli.clouds.terraform import Provider, Retention, TerraformCloud
 
 if TYPE_CHECKING:
     from platform_cli.config import Config
@@ -30,6 +30,29 @@ _DATA_TYPES = frozenset(
         "azurerm_storage_container",
     }
 )
+# A locked or purge-protected resource is let go by Terraform itself; nothing has to be changed before.
+_RETENTION = Retention(
+    types=frozenset(
+        {
+            "azurerm_container_registry",
+            "azurerm_management_lock",
+            "azurerm_postgresql_flexible_server",
+            "azurerm_postgresql_flexible_server_configuration",
+            "azurerm_postgresql_flexible_server_database",
+            "azurerm_storage_account",
+            "azurerm_storage_container",
+            "azurerm_storage_management_policy",
+        }
+    ),
+    shown=frozenset(
+        {
+            "azurerm_container_registry",
+            "azurerm_key_vault",
+            "azurerm_postgresql_flexible_server",
+            "azurerm_storage_account",
+        }
+    ),
+)
 
 
 def open_azure(config: Config, layout: Layout) -> TerraformCloud:
@@ -41,5 +64,6 @@ def open_azure(config: Config, layout: Layout) -> TerraformCloud:
         environment=environment,
         data_types=_DATA_TYPES,
         layers=_LAYERS,
+        retention=_RETENTION,
     )
     return TerraformCloud(config, layout, provider)

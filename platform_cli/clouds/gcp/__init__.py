@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from platform_cli.clouds.terraform import Provider, TerraformCloud
+from platform_cli.clouds.terraform import Guards, Provider, Retention, TerraformCloud
 
 if TYPE_CHECKING:
     from platform_cli.config import Config
@@ -29,6 +29,26 @@ _DATA_TYPES = frozenset(
         "google_storage_bucket",
     }
 )
+_GUARDS: Guards = {
+    "google_container_cluster": {"deletion_protection": False},
+    "google_sql_database_instance": {"deletion_protection": False},
+    "google_storage_bucket": {"force_destroy": True},
+}
+_RETENTION = Retention(
+    types=frozenset(
+        {
+            "google_artifact_registry_repository",
+            "google_kms_crypto_key",
+            "google_kms_crypto_key_iam_member",
+            "google_kms_key_ring",
+            "google_sql_database",
+            "google_sql_database_instance",
+            "google_sql_user",
+            "google_storage_bucket",
+        }
+    ),
+    shown=frozenset({"google_artifact_registry_repository", "google_sql_database_instance", "google_storage_bucket"}),
+)
 
 
 def open_gcp(config: Config, layout: Layout) -> TerraformCloud:
@@ -38,5 +58,7 @@ def open_gcp(config: Config, layout: Layout) -> TerraformCloud:
         variables={"region": wish.region, "project_id": wish.project},
         data_types=_DATA_TYPES,
         layers=_LAYERS,
+        guards=_GUARDS,
+        retention=_RETENTION,
     )
     return TerraformCloud(config, layout, provider)

@@ -2,7 +2,8 @@
 
 from platform_cli.clouds.terraform.cloud import TerraformCloud
 from platform_cli.clouds.terraform.deployment import Deployment
+from platform_cli.clouds.terraform.protection import Guards
 from platform_cli.clouds.terraform.provider import Provider, Sweep, Swept
 from platform_cli.clouds.terraform.retention import Retention
 
-__all__ = ["Deployment", "Provider", "Retention", "Sweep", "Swept", "TerraformCloud"]
+__all__ = ["Deployment", "Guards", "Provider", "Retention", "Sweep", "Swept", "TerraformCloud"]
