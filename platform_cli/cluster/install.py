@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from platform_cli.cluster.difference import index
-from platform_cli.cluster.inventory import Inventory
+from platform_cli.cluster.mark import make_namespace, mark_crd
 from platform_cli.cluster.package import Package
 from platform_cli.cluster.repair import repair, require_idle
 from platform_cli.cluster.secret import make_secret
@@ -16,7 +16,7 @@ from platform_cli.cluster.work import CrdSet, GeneratedSecrets, Healthy, HelmRel
 from platform_cli.cluster.workload import Workload, parse_workload
 from platform_cli.errors import MlopsError, StateError, ToolError
 from platform_cli.events import Emit, Notice
-from platform_cli.tools.kubernetes_kind import CUSTOM_RESOURCE_DEFINITION
+from platform_cli.tools.kubernetes_kind import CUSTOM_RESOURCE_DEFINITION, NAMESPACE
 
 if TYPE_CHECKING:
     from platform_cli.tools.helm import Helm, Release
@@ -37,10 +37,10 @@ class Installer:
 
     def make_namespaces(self, work: Namespaces) -> str:
         """Make those that are missing."""
-        inventory = Inventory(self.kubernetes)
-        for name in work.namespaces:
-            inventory.add_namespace(name)
-        return f"{len(work.namespaces)} there"
+        missing = [name for name in work.namespaces if self.kubernetes.get(NAMESPACE, name) is None]
+        for name in missing:
+            self.kubernetes.apply(make_namespace(name))
+        return f"{len(missing)} made: {', '.join(missing)}" if missing else f"all {len(work.namespaces)} there"
 
     def apply_crds(self, work: CrdSet) -> str:
         """Apply a component's CRDs and wait until the API serves them.
@@ -51,10 +51,8 @@ class Installer:
         package = self._package(work.component)
         if package.crd_digests != dict(work.digests):
             raise self._changed(work.component)
-        # Written first: what we apply right before we are killed is ours as well.
-        Inventory(self.kubernetes).add_crds(package.crd_digests)
         for crd in package.crds:
-            self.kubernetes.apply(crd)
+            self.kubernetes.apply(mark_crd(crd))
         for crd in package.crds:
             self._wait_established(crd["metadata"]["name"])
         return f"{len(package.crds)} applied"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from platform_cli.cluster.difference import find_varying, index
 from platform_cli.cluster.discovery import Capabilities, discover
-from platform_cli.cluster.inventory import Inventory, crds_of, namespaces_of
+from platform_cli.cluster.mark import BY_HELM, is_ours, read_crd_mark
 from platform_cli.cluster.package import Package, list_workloads
 from platform_cli.cluster.work import ClusterFacts, KubernetesObject, Ref, ReleaseFact, Rendered
 from platform_cli.cluster.workload import KINDS, parse_workload, tell_unready
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 AT_ONCE = 8
-BY_HELM = "app.kubernetes.io/managed-by=Helm"
 # Functions that give something else at each rendering.
 _RANDOM = (
     "genCA",
@@ -53,39 +52,56 @@ class Sight:
     renderer: Helm
 
 
-def observe_deploy(sight: Sight, packages: Sequence[Package]) -> ClusterFacts:
-    """What a deploy is planned from: releases, objects, CRDs, namespaces, secrets, and how the workloads are."""
+def observe_deploy(sight: Sight, packages: Sequence[Package], forced: Collection[str] = ()) -> ClusterFacts:
+    """What a deploy is planned from: releases, objects, CRDs, namespaces, secrets, and how the workloads are.
+
+    `forced` are components that count as ours whoever brought their CRDs.
+    """
     kubernetes, components = sight.kubernetes, [package.component for package in packages]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         served = pool.submit(discover, kubernetes)
         listed = pool.submit(sight.helm.list)
-        entries = pool.submit(Inventory(kubernetes).read)
-        namespaces = pool.submit(list_names, kubernetes, NAMESPACE)
+        crds = pool.submit(read_crds, kubernetes, components)
+        namespaces = pool.submit(read_namespaces, kubernetes)
         secrets = pool.submit(_list_secrets, kubernetes, components)
         unready = pool.submit(find_unready, kubernetes, list_workloads(packages))
         rendered = _render_all(sight, packages, served.result())
-        releases = read_releases(sight, components, listed.result())
-        ours = crds_of(entries.result())
         return ClusterFacts(
-            namespaces={name: name in namespaces_of(entries.result()) for name in namespaces.result()},
-            crds={name: ours.get(name, "") for name in served.result().kinds},
+            namespaces=namespaces.result(),
+            crds=crds.result(),
             secrets=secrets.result(),
-            releases=releases,
+            releases=read_releases(sight, components, listed.result()),
             rendered=rendered,
-            foreign=find_foreign(components, listed.result(), served.result().kinds, ours),
+            foreign=find_foreign(components, listed.result(), crds.result(), forced),
             unready=unready.result(),
         )
 
 
+def read_namespaces(kubernetes: Kubernetes) -> dict[str, bool]:
+    """Every namespace by name, and whether it is ours."""
+    return {item["metadata"]["name"]: is_ours(item) for item in kubernetes.list(NAMESPACE)}
+
+
+def read_crds(kubernetes: Kubernetes, components: Iterable[Component]) -> dict[str, str]:
+    """The mark of every CRD by name; empty for those that are not ours."""
+    releases = {(component.namespace, component.release) for component in components}
+    found = kubernetes.list_metadata(CUSTOM_RESOURCE_DEFINITION)
+    return {crd["metadata"]["name"]: read_crd_mark(crd, releases) for crd in found}
+
+
 def find_foreign(
-    components: Iterable[Component], listed: Iterable[Release], served: Iterable[str], ours: Mapping[str, str]
+    components: Iterable[Component],
+    listed: Iterable[Release],
+    crds: Mapping[str, str],
+    forced: Collection[str] = (),
 ) -> dict[str, str]:
     """Components that somebody else runs: a CRD of theirs is there that neither we nor a release of ours brought."""
-    releases, known = {(release.namespace, release.name) for release in listed}, set(served)
+    releases = {(release.namespace, release.name) for release in listed}
     found = {}
     for component in components:
-        theirs = [crd for crd in (*component.crds, *component.owns) if crd in known and crd not in ours]
-        if theirs and (component.namespace, component.release) not in releases:
+        theirs = [crd for crd in (*component.crds, *component.owns) if crds.get(crd) == ""]
+        installed = (component.namespace, component.release) in releases
+        if theirs and not installed and component.name not in forced:
             found[component.name] = f"{theirs[0]} is there and not ours"
     return found
 
@@ -176,11 +192,6 @@ def find_unready(kubernetes: Kubernetes, names: Sequence[str]) -> dict[str, str]
     }
     reasons = {str(workload): tell_unready(workload.kind, found.get(workload)) for workload in workloads}
     return {name: reason for name, reason in reasons.items() if reason}
-
-
-def list_names(kubernetes: Kubernetes, kind: Kind) -> list[str]:
-    """Names of everything of a kind that belongs to no namespace."""
-    return [item["metadata"]["name"] for item in kubernetes.list(kind)]
 
 
 def _list_secrets(kubernetes: Kubernetes, components: Sequence[Component]) -> frozenset[str]:

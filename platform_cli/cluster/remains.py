@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from platform_cli.cluster.discovery import Capabilities, discover
-from platform_cli.cluster.inventory import Inventory, crds_of, namespaces_of
-from platform_cli.cluster.observation import BY_HELM, Sight, find_foreign, list_names, read_releases
+from platform_cli.cluster.mark import BY_HELM, release_of
+from platform_cli.cluster.observation import Sight, find_foreign, read_crds, read_namespaces, read_releases
 from platform_cli.cluster.stages import list_namespaces
 from platform_cli.cluster.work import ClusterFacts, KubernetesObject
 from platform_cli.tools.kubernetes_kind import (
     MUTATING_WEBHOOK,
-    NAMESPACE,
     PERSISTENT_VOLUME,
     PERSISTENT_VOLUME_CLAIM,
     SERVICE,
@@ -24,33 +23,29 @@ if TYPE_CHECKING:
     from platform_cli.cluster.component import Component
     from platform_cli.tools.kubernetes import Kubernetes
 
-_RELEASE, _RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 _LIVE_PHASES = frozenset({"", "Pending", "Running"})
 
 
 def observe_destroy(sight: Sight, components: Sequence[Component]) -> ClusterFacts:
     """What a destroy is planned from: everything of ours, and what stands in its way."""
-    kubernetes = sight.kubernetes
-    served, listed, entries = discover(kubernetes), sight.helm.list(), Inventory(kubernetes).read()
-    spaces, ours = list_namespaces(components), crds_of(entries)
-    claims = list_claims(kubernetes, spaces)
-    foreign = find_foreign(components, listed, served.kinds, ours)
+    kubernetes, spaces = sight.kubernetes, list_namespaces(components)
+    served, listed = discover(kubernetes), sight.helm.list()
+    crds = read_crds(kubernetes, components)
+    foreign = find_foreign(components, listed, crds)
     owned = [crd for component in components if component.name not in foreign for crd in component.owns]
-    found = {name: _list_resources(kubernetes, served.kinds[name], spaces) for name in owned if name in served.kinds}
-    names = list_names(kubernetes, NAMESPACE)
+    found = {name: list_resources(kubernetes, served.kinds[name], spaces) for name in owned if name in served.kinds}
     return ClusterFacts(
-        namespaces={name: name in namespaces_of(entries) for name in names},
-        crds={name: ours.get(name, "") for name in served.kinds},
+        namespaces=read_namespaces(kubernetes),
+        crds=crds,
         releases=read_releases(sight, components, listed),
         foreign=foreign,
         applications=list_syncing(kubernetes, served, spaces),
         workflows=list_workflows(kubernetes, served, spaces),
-        resources={name: tuple(items) for name, items in found.items() if items},
-        webhooks=list_webhooks(kubernetes, {(item.release, item.namespace) for item in components}),
-        claims=claims,
+        resources={name: tuple(map(key_of, items)) for name, items in found.items() if items},
+        webhooks=tuple(map(describe, list_webhooks(kubernetes, components))),
+        claims=list_claims(kubernetes, spaces),
         volumes=list_volumes(kubernetes, spaces),
         balancers=list_balancers(kubernetes, spaces),
-        terminating=tuple(name for name in names if name in spaces and _is_terminating(kubernetes, name)),
     )
 
 
@@ -59,7 +54,7 @@ def list_syncing(kubernetes: Kubernetes, served: Capabilities, spaces: Sequence[
     applications = select(kubernetes, served, "applications.argoproj.io", spaces)
     generators = select(kubernetes, served, "applicationsets.argoproj.io", spaces)
     syncing = [item for item in applications if (item["spec"].get("syncPolicy") or {}).get("automated") is not None]
-    return tuple(f"{item['kind']} {key_of(item)}" for item in (*generators, *syncing))
+    return tuple(map(describe, (*generators, *syncing)))
 
 
 def list_workflows(kubernetes: Kubernetes, served: Capabilities, spaces: Sequence[str]) -> tuple[str, ...]:
@@ -78,22 +73,21 @@ def select(
     return [item for item in kubernetes.list(kind, labels=labels) if item["metadata"].get("namespace") in spaces]
 
 
-def _list_resources(kubernetes: Kubernetes, kind: Kind, spaces: Sequence[str]) -> list[str]:
+def list_resources(kubernetes: Kubernetes, kind: Kind, spaces: Sequence[str]) -> list[dict[str, Any]]:
     """Custom resources of a kind: in our namespaces, or the cluster's own."""
-    return [
-        key_of(item) for item in kubernetes.list(kind) if not kind.namespaced or item["metadata"]["namespace"] in spaces
-    ]
+    return [item for item in kubernetes.list(kind) if not kind.namespaced or item["metadata"]["namespace"] in spaces]
 
 
-def list_webhooks(kubernetes: Kubernetes, releases: set[tuple[str, str]]) -> tuple[str, ...]:
-    """Admission webhooks that these releases (name and namespace) brought, as `Kind name`."""
-    items = [item for kind in (MUTATING_WEBHOOK, VALIDATING_WEBHOOK) for item in kubernetes.list(kind, labels=BY_HELM)]
-    return tuple(f"{item['kind']} {item['metadata']['name']}" for item in items if _release_of(item) in releases)
+def list_webhooks(kubernetes: Kubernetes, components: Iterable[Component]) -> list[dict[str, Any]]:
+    """Admission webhooks that the components' releases brought."""
+    releases = {(component.namespace, component.release) for component in components}
+    found = (item for kind in (MUTATING_WEBHOOK, VALIDATING_WEBHOOK) for item in kubernetes.list(kind, labels=BY_HELM))
+    return [item for item in found if release_of(item) in releases]
 
 
-def _release_of(item: KubernetesObject) -> tuple[str, str]:
-    annotations = item["metadata"].get("annotations") or {}
-    return str(annotations.get(_RELEASE, "")), str(annotations.get(_RELEASE_NAMESPACE, ""))
+def describe(item: KubernetesObject) -> str:
+    """Such as `Workflow argo/train-1`."""
+    return f"{item['kind']} {key_of(item)}"
 
 
 def list_claims(kubernetes: Kubernetes, spaces: Iterable[str]) -> tuple[str, ...]:
@@ -119,10 +113,6 @@ def list_balancers(kubernetes: Kubernetes, spaces: Iterable[str]) -> tuple[str, 
         for item in kubernetes.list(SERVICE, space)
         if item["spec"].get("type") == "LoadBalancer"
     )
-
-
-def _is_terminating(kubernetes: Kubernetes, name: str) -> bool:
-    return bool((kubernetes.get(NAMESPACE, name) or {"metadata": {}})["metadata"].get("deletionTimestamp"))
 
 
 def key_of(item: KubernetesObject) -> str:

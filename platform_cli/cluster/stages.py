@@ -24,8 +24,6 @@ from platform_cli.cluster.work import (
 )
 from platform_cli.stage import Stage
 
-SYSTEM_NAMESPACE = "mlops-system"
-"""Where we keep what we know about the cluster; the platform chart's releases are there too."""
 _CLUSTERS_OWN = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 
 
@@ -48,7 +46,7 @@ def list_stages(packages: Sequence[Package], after: tuple[str, ...] = ()) -> tup
 
 def list_namespaces(components: Sequence[Component]) -> tuple[str, ...]:
     """The namespaces that we may make and remove, in the order in which they are first used."""
-    names = dict.fromkeys((SYSTEM_NAMESPACE, *(component.namespace for component in components)))
+    names = dict.fromkeys(component.namespace for component in components)
     return tuple(name for name in names if name not in _CLUSTERS_OWN)
 
 

@@ -210,7 +210,6 @@ class ClusterFacts:
         claims: PersistentVolumeClaims in the components' namespaces, as `namespace/name`.
         volumes: PersistentVolumes behind those claims.
         balancers: Services of type LoadBalancer, as `namespace/name`.
-        terminating: namespaces that are being deleted.
     """
 
     unreachable: str = ""
@@ -228,4 +227,3 @@ class ClusterFacts:
     claims: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     balancers: tuple[str, ...] = ()
-    terminating: tuple[str, ...] = ()

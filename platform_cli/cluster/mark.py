@@ -1,0 +1,45 @@
+"""How we know again what we made on a cluster: by marks on the objects themselves, from any machine."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from platform_cli.stage import digest_of
+
+MADE_BY = {"mlops.io/made-by": "mlops"}
+_DIGEST = "mlops.io/digest"
+_RELEASE, _RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
+BY_HELM = "app.kubernetes.io/managed-by=Helm"
+"""Selects what Helm made."""
+
+
+def make_namespace(name: str) -> dict[str, Any]:
+    """A namespace that is ours; the platform's chart adds its policies."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(MADE_BY)}}
+
+
+def is_ours(item: Mapping[str, Any]) -> bool:
+    """Whether we made a namespace."""
+    return MADE_BY.items() <= (item["metadata"].get("labels") or {}).items()
+
+
+def mark_crd(crd: Mapping[str, Any]) -> dict[str, Any]:
+    """A CRD that says what we applied."""
+    annotations = {**(crd["metadata"].get("annotations") or {}), _DIGEST: digest_of(crd)}
+    return {**crd, "metadata": {**crd["metadata"], "annotations": annotations}}
+
+
+def read_crd_mark(crd: Mapping[str, Any], releases: Collection[tuple[str, str]]) -> str:
+    """SHA-256 of what we applied as a CRD, or the release of ours that brought it; empty when it is not ours."""
+    digest = (crd["metadata"].get("annotations") or {}).get(_DIGEST)
+    if digest:
+        return str(digest)
+    release = release_of(crd)
+    return "/".join(release) if release in releases else ""
+
+
+def release_of(item: Mapping[str, Any]) -> tuple[str, str]:
+    """Namespace and name of the release that an object belongs to; empty texts when Helm did not make it."""
+    annotations = item["metadata"].get("annotations") or {}
+    return str(annotations.get(_RELEASE_NAMESPACE, "")), str(annotations.get(_RELEASE, ""))

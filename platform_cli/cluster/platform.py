@@ -1,0 +1,194 @@
+"""The platform on one cluster that can be reached: what a cloud does with Kubernetes, whoever made the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from platform_cli.cluster import health, stages
+from platform_cli.cluster.observation import Sight, observe_deploy
+from platform_cli.cluster.wait import DEADLINE_S
+from platform_cli.cluster.work import (
+    ClusterFacts,
+    CrdSet,
+    DrainResources,
+    GeneratedSecrets,
+    Healthy,
+    HelmRelease,
+    Namespaces,
+    RemoveClaims,
+    RemoveCrds,
+    RemoveNamespaces,
+    RemoveRelease,
+    RemoveWebhooks,
+    StopWorkflows,
+    SuspendGitOps,
+)
+from platform_cli.errors import PreflightError, UsageError
+
+if TYPE_CHECKING:
+    from platform_cli.cluster.access import Access
+    from platform_cli.cluster.component import Component
+    from platform_cli.cluster.install import Installer
+    from platform_cli.cluster.package import Package
+    from platform_cli.cluster.removal import Remover
+    from platform_cli.events import Emit
+    from platform_cli.stage import Stage
+    from platform_cli.status import Layer
+    from platform_cli.tools.kubernetes import Kubernetes
+
+
+class ClusterPlatform:
+    """The platform on one cluster. Nothing is asked before a method is called.
+
+    Args:
+        access: opens the way to the cluster.
+        packages: what is installed, in order of need; opened once.
+        components: the same without charts and values, which only a deploy needs.
+        forced: components that are installed although somebody else's CRDs of theirs are there.
+        deadline_s: how long one component may take to become ready.
+    """
+
+    def __init__(
+        self,
+        access: Callable[[], Access],
+        packages: Callable[[], Sequence[Package]],
+        components: Callable[[], Sequence[Component]],
+        *,
+        forced: Sequence[str] = (),
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
+        self._open_access = access
+        self._open_packages = packages
+        self._open_components = components
+        self._forced = forced
+        self._deadline_s = deadline_s
+
+    @cached_property
+    def access(self) -> Access:
+        """The way to the cluster."""
+        return self._open_access()
+
+    @cached_property
+    def kubernetes(self) -> Kubernetes:
+        """The cluster's API."""
+        from platform_cli.tools.kubernetes import Kubernetes
+
+        return Kubernetes(self.access)
+
+    def observe_deploy(self) -> ClusterFacts:
+        """What a deploy is planned from.
+
+        Raises:
+            PreflightError: the cluster cannot be reached.
+        """
+        return observe_deploy(self._sight, self._packages, self._forced)
+
+    def observe_destroy(self) -> ClusterFacts:
+        """What a destroy is planned from; a cluster that cannot be reached is a fact as well."""
+        from platform_cli.cluster.remains import observe_destroy
+
+        try:
+            return observe_destroy(self._sight, self._components)
+        except PreflightError as error:
+            return ClusterFacts(unreachable=error.message)
+
+    def list_stages(self, after: tuple[str, ...] = ()) -> tuple[Stage, ...]:
+        """Everything that should hold, after these stages."""
+        return stages.list_stages(self._packages, after)
+
+    def list_removals(self, *, keep_data: bool, delete_crds: bool = False) -> tuple[Stage, ...]:
+        """Everything that must be undone, in order."""
+        return stages.list_removals(self._components, keep_data=keep_data, delete_crds=delete_crds)
+
+    def run_stage(self, stage: Stage, emit: Emit) -> str:
+        """Do the work of one stage."""
+        work = stage.work
+        match work:
+            case Namespaces() | CrdSet() | GeneratedSecrets() | HelmRelease() | Healthy():
+                return self._install(work, emit)
+            case _:
+                return self._remove(stage, emit)
+
+    def inspect(self) -> tuple[Layer, ...]:
+        """How each part is; empty when nothing is deployed."""
+        try:
+            return health.inspect(self._sight, self._components)
+        except PreflightError as error:
+            return health.unreachable(error)
+
+    def is_deployed(self) -> bool:
+        """Whether any component is installed.
+
+        Raises:
+            PreflightError: the cluster cannot be reached.
+        """
+        wanted = {(item.namespace, item.release) for item in self._components}
+        return any((item.namespace, item.name) in wanted for item in self._sight.helm.list())
+
+    def _install(self, work: Namespaces | CrdSet | GeneratedSecrets | HelmRelease | Healthy, emit: Emit) -> str:
+        match work:
+            case Namespaces():
+                return self._installer.make_namespaces(work)
+            case CrdSet():
+                return self._installer.apply_crds(work)
+            case GeneratedSecrets():
+                return self._installer.make_secrets(work)
+            case HelmRelease():
+                return self._installer.apply_release(work, emit)
+            case Healthy():
+                return self._installer.wait_healthy(work, emit)
+
+    def _remove(self, stage: Stage, emit: Emit) -> str:  # noqa: PLR0911 - one return per kind of work
+        work, remover = stage.work, self._remover
+        match work:
+            case SuspendGitOps():
+                return remover.suspend_gitops()
+            case StopWorkflows():
+                return remover.stop_workflows(work, emit)
+            case DrainResources():
+                return remover.drain(work, emit)
+            case RemoveWebhooks():
+                return remover.remove_webhooks(self._components)
+            case RemoveRelease():
+                return remover.remove_release(work)
+            case RemoveClaims():
+                return remover.remove_claims(work, emit)
+            case RemoveNamespaces():
+                return remover.remove_namespaces(work, emit)
+            case RemoveCrds():
+                return remover.remove_crds(work, emit)
+            case _:
+                raise UsageError(f"{stage.name} is no stage of a cluster")
+
+    @cached_property
+    def _packages(self) -> Sequence[Package]:
+        return self._open_packages()
+
+    @cached_property
+    def _components(self) -> Sequence[Component]:
+        return self._open_components()
+
+    @cached_property
+    def _sight(self) -> Sight:
+        from platform_cli.tools.helm import open_helm, open_renderer
+
+        return Sight(kubernetes=self.kubernetes, helm=open_helm(self.access), renderer=open_renderer())
+
+    @cached_property
+    def _installer(self) -> Installer:
+        from platform_cli.cluster.install import Installer
+
+        return Installer(
+            kubernetes=self.kubernetes,
+            helm=self._sight.helm,
+            packages={package.component.name: package for package in self._packages},
+            deadline_s=self._deadline_s,
+        )
+
+    @cached_property
+    def _remover(self) -> Remover:
+        from platform_cli.cluster.removal import Remover
+
+        return Remover(sight=self._sight, components=self._components)
