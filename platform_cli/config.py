@@ -85,6 +85,10 @@ class Aws(Section):
     credentials_profile: Text | None = Field(
         None, description="Profile of ~/.aws that credentials come from; null means AWS' own chain."
     )
+    state_bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None = Field(
+        None, description="Bucket of Terraform's state; null means as `mlops state bootstrap` chose, else this machine."
+    )
+    state_region: Label | None = Field(None, description="Region of that bucket; null means region.")
 
 
 class Azure(Section):
@@ -94,6 +98,12 @@ class Azure(Section):
         None, description="Region of every resource; null means the one in the environment's terraform.tfvars."
     )
     subscription: Text | None = Field(None, description="Subscription id; null means the one you are logged in to.")
+    state_account: Annotated[str, Field(pattern=r"^[a-z0-9]{3,24}$")] | None = Field(
+        None,
+        description="Storage account of Terraform's state; null means as `mlops state bootstrap` chose, "
+        "else this machine.",
+    )
+    state_group: Text | None = Field(None, description="Resource group of that account; null means its name.")
 
 
 class Gcp(Section):
@@ -103,6 +113,9 @@ class Gcp(Section):
         None, description="Region of every resource; null means the one in the environment's terraform.tfvars."
     )
     project: Label | None = Field(None, description="Project id; null means the one you are logged in to.")
+    state_bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$")] | None = Field(
+        None, description="Bucket of Terraform's state; null means as `mlops state bootstrap` chose, else this machine."
+    )
 
 
 class Infrastructure(Section):
@@ -154,9 +167,7 @@ class Components(Section):
     install: Annotated[bool, Field(strict=True)] = Field(
         True, description="Whether components are installed; false means the infrastructure only."
     )
-    skip: tuple[Label, ...] = Field(
-        (), description="Components that we leave alone: there already, or unwanted."
-    )
+    skip: tuple[Label, ...] = Field((), description="Components that we leave alone: there already, or unwanted.")
     enable: tuple[Label, ...] = Field((), description="Optional components to install as well.")
     values: dict[str, dict[str, Any]] = Field(
         {}, description="Helm values by component, laid over ours; never secrets, only names of Secrets."

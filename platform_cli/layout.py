@@ -64,6 +64,11 @@ class TargetHome:
         return self.root.with_name(f"{self.root.name}.lock")
 
     @property
+    def state_choice(self) -> Path:
+        """Which store the target's state lies in; beside the folder, since the store outlives the target."""
+        return self.root.with_name(f"{self.root.name}.state.json")
+
+    @property
     def logs(self) -> Path:
         """Complete logs of commands and servers."""
         return self.root / "logs"

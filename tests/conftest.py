@@ -8,4 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "pipelines" / "training" / "src"))
 
-pytest_plugins = ["cluster_fixtures", "golden_fixtures", "pipeline_fixtures", "serving_fixtures", "terraform_fixtures"]
+pytest_plugins = [
+    "cluster_fixtures",
+    "golden_fixtures",
+    "pipeline_fixtures",
+    "serving_fixtures",
+    "state_fixtures",
+    "terraform_fixtures",
+]

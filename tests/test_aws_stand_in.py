@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -259,3 +260,17 @@ def test_a_parameter_that_a_user_set_is_the_user_s(aws: StandIn) -> None:
     (parameter,) = rds.describe_db_parameters(**group)["Parameters"]
     assert parameter["Source"] == "user"
     rds.delete_db_parameter_group(**group)
+
+
+def test_a_bucket_that_takes_tls_only_can_be_read_over_loopback(aws: StandIn) -> None:
+    s3 = aws.client("s3")
+    refused = {"Bool": {"aws:SecureTransport": "false"}}
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": refused}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    s3.create_bucket(Bucket="tls-only", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_bucket_policy(Bucket="tls-only", Policy=policy)
+    s3.put_object(Bucket="tls-only", Key="a", Body=b"1")
+    assert s3.get_object(Bucket="tls-only", Key="a")["Body"].read() == b"1"
+    assert s3.get_bucket_policy(Bucket="tls-only")["Policy"] == policy
+    s3.delete_object(Bucket="tls-only", Key="a")
+    s3.delete_bucket(Bucket="tls-only")

@@ -26,7 +26,7 @@ from platform_cli import change
 from platform_cli.clouds.aws.sweep import sweep
 from platform_cli.clouds.interface import Look, Proof
 from platform_cli.clouds.registry import CLOUDS, open_cloud
-from platform_cli.clouds.terraform import Deployment, Provider, Swept, TerraformCloud
+from platform_cli.clouds.terraform import Deployment, Provider, Swept, TerraformCloud, state_change
 from platform_cli.clouds.terraform.price import estimate
 from platform_cli.clouds.terraform.state import read_state
 from platform_cli.clouds.terraform.variable import list_variables
@@ -258,7 +258,7 @@ def test_destroy_of_nothing_and_of_what_was_only_planned(paper: Paper) -> None:
     assert paper.swept == []
 
 
-def test_a_broken_state_is_told_with_its_backup(paper: Paper) -> None:
+def test_a_broken_state_is_told_and_can_be_restored(paper: Paper) -> None:
     paper.deploy(paper.cloud())
     paper.deploy(paper.cloud(owner="b"))
     state = paper.home.terraform / "state" / "terraform.tfstate"
@@ -266,14 +266,17 @@ def test_a_broken_state_is_told_with_its_backup(paper: Paper) -> None:
     for act in (paper.cloud().inspect, lambda: paper.deploy(paper.cloud()), lambda: paper.destroy(paper.cloud())):
         with pytest.raises(StateError, match="cannot be read") as caught:
             act()
-        assert caught.value.hint.startswith("restore it: cp ")
-    shutil.copy(f"{state}.backup", state)
+        assert "mlops state restore" in caught.value.hint
+    held = paper.cloud().state.target
+    newest = next(version.id for version in held.backend.list_versions() if not version.current)
+    restored = state_change.restore(held, newest, reason="", force=False, confirm=lambda _: None)
+    assert len(restored.resources) == 2
     assert paper.deploy(paper.cloud(owner="b")).changes
 
 
 def test_a_root_with_a_backend_of_its_own_is_refused(paper: Paper) -> None:
     (paper.assets / "environments" / "aws" / "dev" / "backend.tf").write_text("")
-    with pytest.raises(NotReadyError, match="keeps state on this machine only"):
+    with pytest.raises(NotReadyError, match="there can be only one"):
         change.plan_deploy(paper.cloud(), TARGET)
 
 

@@ -42,6 +42,8 @@ COMMANDS: dict[str, _Entry] = {
     "pipeline": _Entry("platform_cli.cli.pipeline", "Lint, submit and follow workflow runs."),
     "model": _Entry("platform_cli.cli.model", "List, deploy and undeploy registered models."),
     "predict": _Entry("platform_cli.cli.model", "Ask a deployed model.", "predict"),
+    "state": _Entry("platform_cli.cli.state", "Show, move, unlock and mend Terraform's state."),
+    "kube": _Entry("platform_cli.cli.kube", "Tokens and kubeconfigs for the target's cluster."),
     "config": _Entry("platform_cli.cli.config", "Show, check and describe the configuration."),
     "version": _Entry("platform_cli.cli.version", "Print the version and what it runs on.", "version"),
 }

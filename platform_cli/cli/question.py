@@ -27,8 +27,8 @@ def confirm(question: str, *, yes: bool) -> None:
         raise RefusedError("not confirmed; nothing was changed")
 
 
-def confirm_by_name(name: str, *, yes: bool) -> None:
-    """Ask to type a name.
+def confirm_by_name(name: str, *, yes: bool, purpose: str = "destroy it") -> None:
+    """Ask to type a name; `purpose` completes "Type NAME to …".
 
     Raises:
         RefusedError: something else was typed, or nobody can answer and `--yes` was not given.
@@ -36,7 +36,7 @@ def confirm_by_name(name: str, *, yes: bool) -> None:
     if yes:
         return
     _require_terminal()
-    if typer.prompt(f"Type {name} to destroy it", err=True, default="", show_default=False) != name:
+    if typer.prompt(f"Type {name} to {purpose}", err=True, default="", show_default=False) != name:
         raise RefusedError("not confirmed; nothing was changed")
 
 

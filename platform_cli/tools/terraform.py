@@ -26,6 +26,10 @@ _LOCKED = "Error acquiring the state lock"
 _STALE = "Saved plan is stale"
 
 
+class LockedError(StateError):
+    """Another command holds the lock of the state."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How Terraform is to run.
@@ -59,14 +63,25 @@ class Terraform:
     log: Path
     options: Options = Options()
 
-    def init(self, emit: Emit) -> None:
-        """Fetch providers and modules, and open the state.
+    def init(self, emit: Emit, *, backend_file: Path | None = None) -> None:
+        """Fetch providers and modules, and open the state where the root now says it lies.
+
+        `backend_file` has arguments that the backend's block leaves open.
 
         Raises:
             ToolError: it failed; `details` are Terraform's own words.
+            StateError: another Terraform holds the state's lock.
         """
-        plugin_dirs = [str(Path(path).expanduser()) for path in self.options.plugin_dirs]
-        self._run("init", emit, input=False, no_color=True, plugin_dir=plugin_dirs)
+        self._run(
+            "init",
+            emit,
+            input=False,
+            no_color=True,
+            plugin_dir=[str(Path(path).expanduser()) for path in self.options.plugin_dirs],
+            backend_config=str(backend_file) if backend_file else None,
+            reconfigure=True,
+            lock_timeout=f"{self.options.lock_timeout_s}s",
+        )
 
     def plan(
         self, file: Path, emit: Emit, *, destroy: bool = False, targets: Sequence[str] = (), refresh: bool = True
@@ -154,8 +169,8 @@ class Terraform:
     def _explain(self, error: ToolError, command: str, found: Sequence[str]) -> ToolError | StateError:
         """Our error with Terraform's own words in place of the raw lines."""
         details = tuple(found) or find_error_block(error.details)
-        if any(_LOCKED in text for text in found):
-            return StateError(
+        if any(_LOCKED in text for text in details):
+            return LockedError(
                 f"{self.name}: another Terraform holds the lock of the state",
                 hint="wait until it ends, then run the same command again",
                 details=details,

@@ -12,7 +12,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from aws_stand_in import ec2, rds
+from aws_stand_in import ec2, rds, s3
 from aws_stand_in.answers import AwsError, answer, refuse
 from aws_stand_in.budgets import Budgets
 from aws_stand_in.eks import AFTER_MOTO as AFTER_MOTO_EKS
@@ -52,6 +52,8 @@ class AwsStandIn:
         if service == "budgets" and action in Budgets.ACTIONS:
             return self.budgets_answer(action, request)(environ, start_response)
         answered = list(self.moto(environ, start_response))
+        if service == "s3" and request.method == "PUT" and "policy" in request.args:
+            s3.after_policy(segments(request)[0])
         if service == "budgets":
             self.budgets.after_moto(action, request.get_json(force=True))
         if scope and service in AFTER_MOTO:

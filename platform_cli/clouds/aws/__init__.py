@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_cli.clouds.aws.account import check_credentials
+from platform_cli.clouds.aws.backend import S3Service
 from platform_cli.clouds.aws.snapshot import drop_snapshots
 from platform_cli.clouds.aws.sweep import sweep
 from platform_cli.clouds.terraform import Guards, Provider, Retention, TerraformCloud
+from platform_cli.clouds.terraform.variable import list_tags
 from platform_cli.doctor import Check
 
 if TYPE_CHECKING:
@@ -74,6 +76,13 @@ def open_aws(config: Config, layout: Layout) -> TerraformCloud:
         layers=_LAYERS,
         checks=(Check("credentials", lambda: check_credentials(profile)),),
         sweep=lambda deployment: sweep(deployment, profile),
+        states=S3Service(
+            profile=profile,
+            bucket=wish.state_bucket,
+            region=wish.state_region or wish.region or "",
+            prefix=config.name,
+            tags=list_tags(config),
+        ),
         guards=_GUARDS,
         retention=_RETENTION,
         drop_snapshots=lambda deployment, names: drop_snapshots(deployment, names, profile),

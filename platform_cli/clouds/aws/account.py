@@ -7,7 +7,7 @@ from typing import Any
 from platform_cli.doctor import Finding
 from platform_cli.errors import PreflightError
 
-_FALLBACK_REGION = "us-east-1"
+FALLBACK_REGION = "us-east-1"
 
 
 def open_client(service: str, *, profile: str | None, region: str = "") -> Any:
@@ -23,7 +23,7 @@ def open_client(service: str, *, profile: str | None, region: str = "") -> Any:
         raise PreflightError("boto3 is not installed", hint="pip install 'mlops[aws]'") from error
     try:
         session = boto3.Session(profile_name=profile)
-        return session.client(service, region_name=region or session.region_name or _FALLBACK_REGION)
+        return session.client(service, region_name=region or session.region_name or FALLBACK_REGION)
     except BotoCoreError as error:
         raise PreflightError(f"AWS: {error}", hint="aws configure list-profiles shows which there are") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ from platform_cli.clouds.terraform.demolition import Demolition
 from platform_cli.clouds.terraform.planner import Planner
 from platform_cli.clouds.terraform.removal import ROOT_STAGE
 from platform_cli.clouds.terraform.retention import read_kept
-from platform_cli.clouds.terraform.state import Record, read_state
+from platform_cli.clouds.terraform.state_change import open_record
+from platform_cli.clouds.terraform.state_place import StatePlace
 from platform_cli.clouds.terraform.variable import list_variables
 from platform_cli.clouds.terraform.work_copy import WorkCopy
 from platform_cli.errors import NotReadyError, UsageError
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from platform_cli.clouds.interface import Look, Proof
     from platform_cli.clouds.terraform.provider import Provider
+    from platform_cli.clouds.terraform.state import Record
     from platform_cli.config import Config
     from platform_cli.doctor import Check
     from platform_cli.events import Emit
@@ -93,7 +96,8 @@ class TerraformCloud:
     def prove_gone(self, before: Facts, *, keep_data: bool) -> Proof:
         """See `Cloud.prove_gone`."""
         sweep = self._provider.sweep
-        return removal.prove_gone(self._home, self._record(), before.deployment, sweep, keep_data=keep_data)
+        proof = removal.prove_gone(self._home, self._record(), before.deployment, sweep, keep_data=keep_data)
+        return replace(proof, kept=(*proof.kept, *self.state.list_kept()))
 
     def inspect(self) -> tuple[Layer, ...]:
         """See `Cloud.inspect`."""
@@ -135,6 +139,14 @@ class TerraformCloud:
         """See `Cloud.serving`."""
         raise self._not_yet("serving")
 
+    def read_record(self) -> Record | None:
+        """What Terraform's state holds; None when there is none.
+
+        Raises:
+            StateError: it cannot be read.
+        """
+        return self._record()
+
     def _not_yet(self, what: str) -> NotReadyError:
         return NotReadyError(
             f"{self._config.target} has no {what} yet: on this cloud they come with the Kubernetes components, "
@@ -142,8 +154,13 @@ class TerraformCloud:
             hint="use --cloud embedded for them",
         )
 
+    @cached_property
+    def state(self) -> StatePlace:
+        """Where Terraform's state lies, and what can be done with it."""
+        return StatePlace(self._copy, self._provider.states)
+
     def _record(self) -> Record | None:
-        return read_state(self._copy.state)
+        return open_record(self.state.backend)
 
     @property
     def _flags(self) -> str:
@@ -164,6 +181,7 @@ class TerraformCloud:
     def _planner(self) -> Planner:
         return Planner(
             copy=self._copy,
+            backend=self.state.backend,
             variables=self._variables,
             data_types=self._provider.data_types,
             config=self._config.terraform,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from platform_cli.clouds.terraform import readiness
+from platform_cli.clouds.terraform.backend import StateBackend
+from platform_cli.clouds.terraform.backend_local import LocalBackend
 from platform_cli.clouds.terraform.price import estimate
+from platform_cli.clouds.terraform.state_bootstrap import require_one_state
+from platform_cli.clouds.terraform.state_heartbeat import beating
+from platform_cli.clouds.terraform.state_lock import explain_lock
 from platform_cli.clouds.terraform.work_copy import WorkCopy
 from platform_cli.errors import StateError, ToolError
 from platform_cli.events import Emit, Notice
@@ -34,6 +41,7 @@ class Planner:
     """Terraform for one target. Attributes are as in `Terraform`, `WorkCopy` and `Provider`."""
 
     copy: WorkCopy
+    backend: StateBackend
     variables: Mapping[str, Any]
     data_types: frozenset[str]
     config: TerraformConfig
@@ -67,10 +75,11 @@ class Planner:
             StateError: another command works with Terraform here.
         """
         terraform = self.terraform()
-        self.copy.write(self.variables)
+        require_one_state(self.local, self.backend)
         with self._working("plan"):
-            look.emit(Notice(level="hint", text=f"the state of {self.copy.name} is on this machine: {self.copy.state}"))
-            terraform.init(look.emit)
+            self.copy.write(self.variables, self.backend)
+            look.emit(self._tell_place())
+            self._init(terraform, look.emit)
             with tempfile.TemporaryDirectory(dir=self.copy.plans, prefix=".new-") as folder:
                 file = Path(folder) / "plan"
                 if look.saved is not None:
@@ -91,6 +100,7 @@ class Planner:
         if work.plan is None or not work.plan.is_file():
             raise StateError(f"{work.root}: its plan is gone", hint="run the same command again")
         with self._working("apply"):
+            self.local.keep()
             try:
                 counts = self.terraform().apply(work.plan, emit, total=work.resources).counts
             finally:
@@ -98,6 +108,28 @@ class Planner:
             for file in self.copy.plans.glob("*.tfplan"):
                 file.unlink(missing_ok=True)
         return f"{counts.get('add', 0)} added, {counts.get('change', 0)} changed, {counts.get('remove', 0)} destroyed"
+
+    @property
+    def local(self) -> LocalBackend:
+        """The state on this machine, whether it holds or not."""
+        return LocalBackend(self.copy.state)
+
+    def _init(self, terraform: Terraform, emit: Emit) -> None:
+        if readiness.is_ready(self.copy, terraform):
+            return
+        readiness.forget(self.copy)
+        terraform.init(emit, backend_file=None if self._is_local else self.copy.backend_file)
+        readiness.remember(self.copy, terraform)
+
+    @property
+    def _is_local(self) -> bool:
+        return self.backend.kind == self.local.kind
+
+    def _tell_place(self) -> Notice:
+        if self._is_local:
+            text = f"the state of {self.copy.name} is on this machine only: {self.backend.place}"
+            return Notice(level="hint", text=f"{text} (mlops state bootstrap moves it to the cloud)")
+        return Notice(level="detail", text=f"the state of {self.copy.name} is in {self.backend.place}")
 
     def _keep(self, file: Path, terraform: Terraform) -> RootPlan:
         """Parse a plan and keep it under a name that tells what it does."""
@@ -117,8 +149,15 @@ class Planner:
 
     def _close_state(self) -> None:
         """Terraform writes the state, secrets in clear, for everybody to read; only the folder keeps others out."""
-        for file in self.copy.state.parent.iterdir():
+        for file in self.copy.state.parent.glob("*.tfstate*"):
             file.chmod(0o600)
 
-    def _working(self, command: str) -> Any:
-        return hold_lock(self.copy.lock, target=self.copy.name, command=f"terraform {command}")
+    @contextlib.contextmanager
+    def _working(self, command: str) -> Iterator[None]:
+        self.copy.make_folders()
+        with (
+            hold_lock(self.copy.lock, target=self.copy.name, command=f"terraform {command}"),
+            beating(self.backend, f"terraform {command}"),
+            explain_lock(self.backend, self.copy.root, self.copy.name),
+        ):
+            yield

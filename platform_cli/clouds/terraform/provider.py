@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from platform_cli.clouds.terraform.backend import StateService
 from platform_cli.clouds.terraform.deployment import Deployment
 from platform_cli.clouds.terraform.protection import Guards
 from platform_cli.clouds.terraform.retention import Retention
@@ -49,6 +50,7 @@ class Provider:
         guards: what refuses a destroy until it is lifted.
         retention: what `--keep-data` keeps; None where nothing can outlive the rest.
         drop_snapshots: how the snapshots that were kept go with everything else.
+        states: how the cloud keeps Terraform's states; None where they stay on this machine.
     """
 
     variables: Mapping[str, Any] = field(default_factory=dict)
@@ -60,3 +62,4 @@ class Provider:
     guards: Guards = field(default_factory=dict)
     retention: Retention | None = None
     drop_snapshots: DropSnapshots | None = None
+    states: StateService | None = None

@@ -1,4 +1,4 @@
-"""Terraform's state as far as status and destroy need it. Read from the file: no Terraform, no cloud."""
+"""Terraform's state as status, destroy and `mlops state` need it: parsed from its text, wherever it lies."""
 
 from __future__ import annotations
 
@@ -29,12 +29,16 @@ class Record:
     Attributes:
         written: Unix seconds of the last change.
         outputs: values by name, but sensitive ones.
+        lineage: the same for all states that came of one another.
+        place: where it lies, as people write it.
     """
 
     serial: int
     written: float
     resources: tuple[Resource, ...]
     outputs: Mapping[str, Any]
+    lineage: str = ""
+    place: str = ""
 
     def select(self, types: Collection[str]) -> tuple[Resource, ...]:
         """The resources of these types."""
@@ -42,22 +46,34 @@ class Record:
 
 
 def read_state(path: Path) -> Record | None:
-    """What the state holds; None when there is none.
+    """What the state in a file holds; None when there is none.
 
     Raises:
         StateError: the file is no state, or of a format we do not know.
     """
     try:
-        raw = json.loads(path.read_text("utf-8"))
-        if raw["version"] != _FORMAT:
-            raise StateError(f"{path}: a state of format {raw['version']}", hint="use a newer mlops")
-        return Record(raw["serial"], path.stat().st_mtime, tuple(_list_resources(raw)), _open_outputs(raw))
+        return parse_state(path.read_bytes(), place=str(path), written=path.stat().st_mtime)
     except FileNotFoundError:
         return None
+
+
+def parse_state(content: bytes, *, place: str, written: float) -> Record:
+    """What a state holds. `place` and `written` (Unix seconds) say where it was read and when it was last changed.
+
+    Raises:
+        StateError: it is no state, or of a format we do not know.
+    """
+    try:
+        raw = json.loads(content)
+        if raw["version"] != _FORMAT:
+            raise StateError(f"{place}: a state of format {raw['version']}", hint="use a newer mlops")
+        resources = tuple(_list_resources(raw))
+        return Record(raw["serial"], written, resources, _open_outputs(raw), str(raw["lineage"]), place)
     except (ValueError, KeyError, TypeError) as error:
-        backup = path.with_name(f"{path.name}.backup")
-        hint = f"restore it: cp {backup} {path}" if backup.is_file() else "restore it from a backup"
-        raise StateError(f"{path}: the state cannot be read: {error}", hint=hint) from error
+        raise StateError(
+            f"{place}: the state cannot be read: {error}",
+            hint="mlops state history lists older versions, mlops state restore brings one back",
+        ) from error
 
 
 def _list_resources(raw: Mapping[str, Any]) -> Iterator[Resource]:

@@ -42,3 +42,10 @@ def _access(wish: Infrastructure) -> dict[str, Any] | None:
         return None
     cidrs = [str(cidr) for cidr in wish.cluster_cidrs]
     return {"public": bool(cidrs), "cidrs": cidrs, "admins": list(wish.cluster_admins)}
+
+
+def list_tags(config: Config) -> dict[str, str]:
+    """Tags of a store of states. It has no deployment id, so that no sweep takes it for a left-over."""
+    wish = config.infrastructure
+    owner = {"owner": wish.owner} if wish.owner else {}
+    return {"managed-by": "mlops", "product": config.name, "purpose": "terraform-state", **owner, **wish.tags}

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from platform_cli.clouds.terraform.backend import StateBackend
 from platform_cli.errors import NotReadyError, UsageError
 from platform_cli.layout import TargetHome
 from platform_cli.stage import digest_of
 from platform_cli.target import Target
 
-_SUFFIXES = (".tf", ".tfvars", ".tpl", ".json", ".yaml", ".hcl")
+_SUFFIXES = (".tf", ".tfvars", ".tfbackend", ".tpl", ".json", ".yaml", ".hcl")
 _LEFT_OUT = ("tests", "examples", ".terraform")
 _BACKEND = "mlops_backend.tf"
 _VARIABLES = "mlops.auto.tfvars.json"
 _OURS = (_BACKEND, _VARIABLES, ".terraform.lock.hcl")
-_LOCAL_BACKEND = """terraform {
-  backend "local" {
-    path = "../../../state/terraform.tfstate"
-  }
-}
-"""
+_ARGUMENTS = "state.tfbackend"
+_ARGUMENT = re.compile(r'^\s*(\w+)\s*=\s*"?([^"\n]*?)"?\s*$', re.MULTILINE)
+_LOCAL = {"path": "../../../state/terraform.tfstate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,17 @@ class WorkCopy:
         return self.home.terraform / "state" / "terraform.tfstate"
 
     @property
+    def backend_file(self) -> Path:
+        """The root's own arguments for a remote backend: the state's key and its locking."""
+        return self.root / _ARGUMENTS
+
+    @property
+    def backend_arguments(self) -> dict[str, str]:
+        """What the root's `state.tfbackend` says; empty when there is none."""
+        path = self._source_root / _ARGUMENTS
+        return dict(_ARGUMENT.findall(path.read_text("utf-8"))) if path.is_file() else {}
+
+    @property
     def plans(self) -> Path:
         """Saved plans, each named for what it does."""
         return self.home.terraform / "plans"
@@ -65,7 +75,7 @@ class WorkCopy:
 
         Raises:
             UsageError: there is no such environment of that cloud.
-            NotReadyError: the root keeps its state in a remote backend.
+            NotReadyError: the root has a backend of its own.
         """
         if not (self._source_root / "main.tf").is_file():
             known = ", ".join(sorted(path.parent.name for path in self._source_root.parent.glob("*/main.tf")))
@@ -74,8 +84,8 @@ class WorkCopy:
             )
         if (self._source_root / "backend.tf").exists():
             raise NotReadyError(
-                f"{self._source_root / 'backend.tf'}: this version of mlops keeps state on this machine only",
-                hint="run terraform in that folder itself, or remove the file",
+                f"{self._source_root / 'backend.tf'}: mlops writes the backend itself, and there can be only one",
+                hint="remove the file; `mlops state bootstrap` says where the state lies",
             )
 
     def digest(self, variables: Mapping[str, Any]) -> str:
@@ -83,24 +93,32 @@ class WorkCopy:
         files = {name: digest_of(path.read_bytes().decode("utf-8", "replace")) for name, path in self._list_sources()}
         return digest_of([files, dict(variables)])
 
-    def write(self, variables: Mapping[str, Any]) -> None:
-        """Make the copy as the source is; state, providers and plans in it stay.
+    def write(self, variables: Mapping[str, Any], backend: StateBackend) -> None:
+        """Make the copy as the source is, its state in the backend; local state, providers and plans in it stay.
 
         Raises:
             UsageError: there is no such environment of that cloud.
-            NotReadyError: the root keeps its state in a remote backend.
+            NotReadyError: the root has a backend of its own.
         """
         self.require_source()
-        for folder in (self.home.terraform, self.state.parent, self.plans):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.make_folders()
         wanted = {self.home.terraform / name: path.read_bytes() for name, path in self._list_sources()}
-        wanted[self.root / _BACKEND] = _LOCAL_BACKEND.encode()
+        wanted[self.root / _BACKEND] = _format_backend(backend).encode()
         wanted[self.root / _VARIABLES] = json.dumps(dict(variables), indent=2, sort_keys=True).encode() + b"\n"
         for path, content in wanted.items():
             _write_if_new(path, content)
         for path in self._list_copies():
             if path not in wanted and path.name not in _OURS:
                 path.unlink()
+
+    def make_folders(self) -> None:
+        """Have the folders of copy, state and plans, closed to other users."""
+        for folder in (self.home.terraform, self.state.parent, self.plans):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def list_code(self) -> list[Path]:
+        """Every .tf file in the copy."""
+        return [path for path in self._list_copies() if path.suffix == ".tf"]
 
     @property
     def _source_root(self) -> Path:
@@ -113,6 +131,13 @@ class WorkCopy:
 
     def _list_copies(self) -> list[Path]:
         return [*_list_files(self.home.terraform / "modules"), *_list_files(self.root)]
+
+
+def _format_backend(backend: StateBackend) -> str:
+    """The backend block; the local path is relative, so that the project's folder can be moved."""
+    settings = _LOCAL if backend.kind == "local" else backend.settings
+    lines = "".join(f"    {name} = {json.dumps(value)}\n" for name, value in sorted(settings.items()))
+    return f'terraform {{\n  backend "{backend.kind}" {{\n{lines}  }}\n}}\n'
 
 
 def _list_files(folder: Path) -> Iterator[Path]:

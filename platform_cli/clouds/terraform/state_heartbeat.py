@@ -1,0 +1,51 @@
+"""Beats beside a remote state while one of our commands works with it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+
+from platform_cli.clouds.terraform.backend import StateBackend
+from platform_cli.clouds.terraform.backend_local import LocalBackend
+from platform_cli.clouds.terraform.state_lock import BEAT_S, HEARTBEAT, STALE_S, Beat, new_beat, read_beat, write_beat
+from platform_cli.errors import MlopsError
+
+
+@contextlib.contextmanager
+def beating(backend: StateBackend, command: str) -> Iterator[None]:
+    """Beat while the block runs. A beat that cannot be written stops nothing: Terraform itself tells of such trouble.
+
+    The kernel watches over a local state; nothing beats there.
+    """
+    if isinstance(backend, LocalBackend):
+        yield
+        return
+    over, beat = threading.Event(), new_beat(command)
+    thread = threading.Thread(target=_beat, args=(backend, beat, over), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        # Only in the end: after a kill the last beat is what tells whose the lock was.
+        with contextlib.suppress(MlopsError):
+            if not _is_anothers(read_beat(backend), beat):
+                backend.remove_note(HEARTBEAT)
+
+
+def _beat(backend: StateBackend, beat: Beat, over: threading.Event) -> None:
+    while True:
+        with contextlib.suppress(MlopsError):
+            last = read_beat(backend)
+            # Who beats already has the lock, or had it a moment ago: Terraform will tell us.
+            if not _is_anothers(last, beat) or (last and time.time() - last.at > STALE_S):
+                write_beat(backend, beat)
+        if over.wait(BEAT_S):
+            return
+
+
+def _is_anothers(found: Beat | None, ours: Beat) -> bool:
+    return found is not None and (found.machine, found.pid, found.created) != (ours.machine, ours.pid, ours.created)
