@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from platform_cli.tools.mlflow import ModelRef
 
 
@@ -31,7 +33,8 @@ class Endpoint:
         pids: processes behind it; empty when stopped.
         started: when the answering server started, Unix seconds; None when none runs.
         restarts: how often it came back by itself since it was deployed.
-        log: what the server wrote.
+        log: what the server wrote; None on a cluster, which keeps it with the pods.
+        pods: what it runs in on a cluster.
         outcome: what the call that returned this did: created, changed or unchanged; empty for a mere look.
     """
 
@@ -45,14 +48,32 @@ class Endpoint:
     pids: tuple[int, ...]
     started: float | None
     restarts: int
-    log: Path
+    log: Path | None
+    pods: tuple[str, ...] = ()
     outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """What a model on a cluster gets; None leaves it as it is, or at the default.
+
+    Attributes:
+        cpu: cores for each pod, such as `500m` or `2`.
+        memory: of each pod, such as `1Gi`.
+    """
+
+    min_replicas: int | None = None
+    max_replicas: int | None = None
+    cpu: str | None = None
+    memory: str | None = None
 
 
 class Serving(Protocol):
     """Deploys registered models and tells how they are."""
 
-    def deploy(self, ref: ModelRef, *, port: int | None = None, deadline_s: float = 120.0) -> Endpoint:
+    def deploy(
+        self, ref: ModelRef, *, port: int | None = None, deadline_s: float = 120.0, size: Size | None = None
+    ) -> Endpoint:
         """Serve a version of a model and wait until it answers its own example; safe to repeat.
 
         A version that runs already goes on answering until the new one is ready, and stays when that fails.
@@ -63,6 +84,8 @@ class Serving(Protocol):
             DeadlineError: it is not ready in time.
             StateError: another command changes the same model.
             PreflightError: the port that was asked for is taken.
+            UsageError: a port on a cluster, or a size on this machine.
+            RefusedError: that size cannot work there.
         """
 
     def list(self) -> tuple[Endpoint, ...]:
@@ -70,6 +93,13 @@ class Serving(Protocol):
 
     def get(self, name: str) -> Endpoint:
         """One deployed model.
+
+        Raises:
+            NotFoundError: it is not deployed.
+        """
+
+    def connect(self, name: str) -> AbstractContextManager[str]:
+        """The address of a deployed model that this machine can reach, as in `Endpoint.url`, while the context lasts.
 
         Raises:
             NotFoundError: it is not deployed.

@@ -14,12 +14,12 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from platform_cli.errors import DeadlineError, MlopsError, NotFoundError, ToolError
+from platform_cli.errors import DeadlineError, MlopsError, NotFoundError, ToolError, UsageError
 from platform_cli.layout import TargetHome
 from platform_cli.lock import hold_lock
 from platform_cli.process import ProcessId, scrub_environment, spawn_detached, stop_tree
 from platform_cli.serving.inspection import inspect_place, suggest_place
-from platform_cli.serving.interface import Endpoint, ServingState
+from platform_cli.serving.interface import Endpoint, ServingState, Size
 from platform_cli.serving.port import require_free
 from platform_cli.serving.record import Condition, Deployment, Place, list_places, read_tail
 from platform_cli.tools.mlflow import ModelRef, ModelVersion, Registry
@@ -61,8 +61,12 @@ class LocalServing:
         self._first_port = first_port
         self._registry = Registry(f"sqlite:///{home.tracking_database}")
 
-    def deploy(self, ref: ModelRef, *, port: int | None = None, deadline_s: float = 120.0) -> Endpoint:
+    def deploy(
+        self, ref: ModelRef, *, port: int | None = None, deadline_s: float = 120.0, size: Size | None = None
+    ) -> Endpoint:
         """See `Serving.deploy`."""
+        if size not in (None, Size()):
+            raise UsageError("replicas, cpu and memory are for models on a cluster", hint="leave them out here")
         version = self._registry.resolve(ref)
         place = Place.of(self._home.serving, version.name)
         with hold_lock(place.lock, target=f"model '{version.name}'", command=f"mlops model deploy {ref}"):
@@ -84,6 +88,11 @@ class LocalServing:
         """See `Serving.get`."""
         place, deployment = self._require(name)
         return inspect_place(place, deployment)
+
+    @contextlib.contextmanager
+    def connect(self, name: str) -> Iterator[str]:
+        """See `Serving.connect`."""
+        yield self.get(name).url
 
     def undeploy(self, name: str) -> None:
         """See `Serving.undeploy`."""

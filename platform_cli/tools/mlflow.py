@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ __all__ = ["ModelRef", "ModelVersion", "RegisteredModel", "Registry", "initialis
 
 CHAMPION = "champion"
 _LOGGED_MODEL = "models:/"
+_EXAMPLE = "serving_input_example.json"
 _REFERENCE = re.compile(r"(?P<name>[^@/:]+)(?:@(?P<alias>[^@/]+)|/(?P<version>[0-9]+))?")
 
 
@@ -115,8 +117,13 @@ class Registry:
 
     def list_models(self) -> tuple[RegisteredModel, ...]:
         """All models, by name."""
-        with self._connect() as client:
-            return tuple(_read_model(client, model) for model in _pages(client.search_registered_models))
+        with self._connect() as (client, _):
+            models = list(_pages(client.search_registered_models))
+            # All versions at once: one request per model would be hundreds.
+            versions: dict[str, list[Any]] = {model.name: [] for model in models}
+            for version in _pages(client.search_model_versions):
+                versions.setdefault(version.name, []).append(version)
+            return tuple(_read_model(model, versions[model.name]) for model in models)
 
     def get_model(self, name: str) -> RegisteredModel:
         """One model.
@@ -124,11 +131,11 @@ class Registry:
         Raises:
             NotFoundError: there is no such model; the hint names the nearest.
         """
-        with self._connect() as client:
+        with self._connect() as (client, _):
             found = {model.name: model for model in _pages(client.search_registered_models)}
             if name not in found:
                 raise NotFoundError(f"there is no model '{name}'", hint=_suggest(name, list(found)))
-            return _read_model(client, found[name])
+            return _read_model(found[name], _list_versions(client, name))
 
     def resolve(self, ref: ModelRef) -> ModelVersion:
         """The version a reference means now.
@@ -145,24 +152,41 @@ class Registry:
             ToolError: the files are gone, or are no MLflow model.
         """
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with self._connect() as client, tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as scratch:
-            downloaded = Path(_download(client, version, self._uri, scratch))
+        scratch_folder = tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-")
+        with self._connect() as (client, uri), scratch_folder as scratch:
+            downloaded = Path(_download(client, version, uri, scratch))
             if not (downloaded / "MLmodel").is_file():
                 raise ToolError(f"{_label(version)} holds no MLflow model", hint=f"its source is {version.source}")
             shutil.rmtree(folder, ignore_errors=True)
             downloaded.replace(folder)
 
+    def fetch_example(self, version: ModelVersion) -> tuple[Mapping[str, Any], ...]:
+        """The rows that a version was registered with as its example; none when it has none, or they cannot be had."""
+        with self._connect() as (client, uri), tempfile.TemporaryDirectory() as scratch:
+            try:
+                text = Path(_download(client, version, uri, scratch, file=_EXAMPLE)).read_text("utf-8")
+            except ToolError:
+                return ()
+        split = json.loads(text).get("dataframe_split") or {}
+        columns = split.get("columns") or ()
+        return tuple(dict(zip(columns, row, strict=True)) for row in split.get("data") or ())
+
     @contextlib.contextmanager
-    def _connect(self) -> Iterator[MlflowClient]:
-        require_database(self._uri)
-        with quiet():
+    def _open(self) -> Iterator[str]:
+        """The tracking address, for as long as it is needed."""
+        yield self._uri
+
+    @contextlib.contextmanager
+    def _connect(self) -> Iterator[tuple[MlflowClient, str]]:
+        with self._open() as uri, quiet():
+            require_database(uri)
             from mlflow import MlflowClient
             from mlflow.exceptions import MlflowException
 
             try:
-                yield MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+                yield MlflowClient(tracking_uri=uri, registry_uri=uri), uri
             except MlflowException as error:
-                raise translate(error, self._uri) from error
+                raise translate(error, uri) from error
 
 
 def _pages(search: Any) -> Iterator[Any]:
@@ -173,10 +197,13 @@ def _pages(search: Any) -> Iterator[Any]:
         yield from page
 
 
-def _read_model(client: MlflowClient, model: Any) -> RegisteredModel:
-    quote = '"' if "'" in model.name else "'"
-    condition = f"name={quote}{model.name}{quote}"
-    found = _pages(lambda **page: client.search_model_versions(condition, **page))
+def _list_versions(client: MlflowClient, name: str) -> list[Any]:
+    quote = '"' if "'" in name else "'"
+    condition = f"name={quote}{name}{quote}"
+    return list(_pages(lambda **page: client.search_model_versions(condition, **page)))
+
+
+def _read_model(model: Any, found: Iterable[Any]) -> RegisteredModel:
     aliases = {alias: str(version) for alias, version in model.aliases.items()}
     versions = sorted((_read_version(version, aliases) for version in found), key=lambda v: -int(v.version))
     return RegisteredModel(
@@ -196,7 +223,7 @@ def _read_version(version: Any, aliases: Mapping[str, str]) -> ModelVersion:
     )
 
 
-def _download(client: MlflowClient, version: ModelVersion, uri: str, scratch: str) -> str:
+def _download(client: MlflowClient, version: ModelVersion, uri: str, scratch: str, *, file: str = "") -> str:
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
@@ -204,6 +231,7 @@ def _download(client: MlflowClient, version: ModelVersion, uri: str, scratch: st
     location = client.get_model_version_download_uri(version.name, version.version)
     if location.startswith(_LOGGED_MODEL):
         location = client.get_logged_model(location.removeprefix(_LOGGED_MODEL)).artifact_location
+    location = f"{location.rstrip('/')}/{file}" if file else location
     try:
         return str(download_artifacts(artifact_uri=location, dst_path=scratch, tracking_uri=uri, registry_uri=uri))
     except (OSError, MlflowException) as error:

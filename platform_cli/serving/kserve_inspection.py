@@ -1,0 +1,144 @@
+"""How a model on KServe is: its InferenceService held against the pods that it runs in. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from platform_cli.errors import NotFoundError
+from platform_cli.serving.interface import Endpoint, ServingState
+from platform_cli.serving.kserve_manifest import CONTAINER, MODEL, VERSION, model_path, read_storage_uri
+
+Object = Mapping[str, Any]
+_INSIDE = ".cluster.local"
+_STOPPED = "serving.kserve.io/stop"
+# A container that waits for one of these does nothing wrong.
+_UNHURRIED = ("ContainerCreating", "PodInitializing")
+
+
+def read_model(service: Object) -> tuple[str, str]:
+    """Name and version that an InferenceService should serve; of one that others made, as far as it tells."""
+    annotations = service["metadata"].get("annotations") or {}
+    model = (service["spec"].get("predictor") or {}).get("model") or {}
+    name, version = read_storage_uri(model.get("storageUri", ""))
+    return annotations.get(MODEL) or name or service["metadata"]["name"], annotations.get(VERSION) or version
+
+
+def inspect_service(service: Object, pods: Sequence[Object]) -> Endpoint:
+    """The endpoint of an InferenceService.
+
+    Args:
+        service: the InferenceService.
+        pods: its pods, in any order; those that end already do not count.
+    """
+    name, wanted = read_model(service)
+    living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    ready = [pod for pod in living if is_ready(pod)]
+    state, reason = _judge(service, living, ready, wanted)
+    url = find_url(service)
+    parts = urlsplit(url)
+    return Endpoint(
+        name=name,
+        version=_answering(ready, wanted),
+        state=state,
+        reason=reason,
+        url=f"{url}{model_path(name)}",
+        host=parts.hostname or "",
+        port=parts.port or (443 if parts.scheme == "https" else 80),
+        pids=(),
+        started=min((_started(pod) for pod in ready), default=None),
+        restarts=sum(status.get("restartCount", 0) for pod in living for status in _statuses(pod)),
+        log=None,
+        pods=tuple(sorted(pod["metadata"]["name"] for pod in living)),
+    )
+
+
+def find_url(service: Object) -> str:
+    """Where its requests go: the gateway's address where KServe made a route, else its Service in the cluster."""
+    url = str((service.get("status") or {}).get("url") or "")
+    if url and not is_inside(url):
+        return url.rstrip("/")
+    metadata = service["metadata"]
+    return f"http://{metadata['name']}-predictor.{metadata['namespace']}.svc.cluster.local"
+
+
+def is_inside(url: str) -> bool:
+    """Whether an address is one that only pods can reach."""
+    return (urlsplit(url).hostname or "").endswith(_INSIDE)
+
+
+def is_ready(pod: Object) -> bool:
+    """Whether a pod takes requests."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def version_of(pod: Object) -> str:
+    """The version that a pod serves; empty when it does not tell."""
+    return str((pod["metadata"].get("annotations") or {}).get(VERSION, ""))
+
+
+def suggest_service(name: str, services: Sequence[Object]) -> NotFoundError:
+    """The error for a model that is not deployed, with the nearest that is."""
+    names = [read_model(service)[0] for service in services]
+    near = difflib.get_close_matches(name, names, n=1)
+    deployed = f"deployed: {', '.join(names)}" if names else f"deploy it: mlops model deploy {name}"
+    return NotFoundError(f"model '{name}' is not deployed", hint=f"did you mean '{near[0]}'?" if near else deployed)
+
+
+def _judge(service: Object, living: Sequence[Object], ready: Sequence[Object], wanted: str) -> tuple[ServingState, str]:
+    annotations = service["metadata"].get("annotations") or {}
+    trouble = next((reason for pod in living if not is_ready(pod) for reason in _troubles(pod)), "")
+    if ready and _answering(ready, wanted) != wanted:
+        return ServingState.READY, f"version {wanted} is not ready yet{f': {trouble}' if trouble else ''}"
+    if ready:
+        return ServingState.READY, ""
+    if annotations.get(_STOPPED) == "true":
+        return ServingState.STOPPED, "it was stopped by an annotation"
+    trouble = trouble or _failure(service)
+    return (ServingState.CRASHED, trouble) if trouble else (ServingState.STARTING, _progress(living))
+
+
+def _answering(ready: Sequence[Object], wanted: str) -> str:
+    versions = {version_of(pod) for pod in ready} - {""}
+    return wanted if wanted in versions or not versions else max(versions)
+
+
+def _troubles(pod: Object) -> Iterator[str]:
+    for condition in (pod.get("status") or {}).get("conditions") or ():
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            yield f"no node has room for it: {condition.get('message', '')}"
+    for status in _statuses(pod):
+        waiting = (status.get("state") or {}).get("waiting") or {}
+        ended = (status.get("state") or {}).get("terminated") or (status.get("lastState") or {}).get("terminated") or {}
+        if waiting.get("reason", "CrashLoopBackOff") not in (*_UNHURRIED, "CrashLoopBackOff"):
+            yield f"{waiting['reason']}: image {status.get('image', '')}"
+        elif ended.get("exitCode"):
+            yield f"{status['name']} ended with {ended['exitCode']} ({ended.get('reason', '')})"
+
+
+def _statuses(pod: Object) -> Iterator[Mapping[str, Any]]:
+    status = pod.get("status") or {}
+    yield from status.get("initContainerStatuses") or ()
+    yield from status.get("containerStatuses") or ()
+
+
+def _failure(service: Object) -> str:
+    """What KServe's controller itself found wrong, such as a runtime that does not exist."""
+    status = (service.get("status") or {}).get("modelStatus") or {}
+    failure = status.get("lastFailureInfo") or {}
+    return f"{failure.get('reason')}: {failure.get('message')}" if failure.get("message") else ""
+
+
+def _progress(living: Sequence[Object]) -> str:
+    return "the model is loading" if living else "its pods are not there yet"
+
+
+def _started(pod: Object) -> float:
+    """When the model server of a ready pod started, Unix seconds."""
+    states = {status["name"]: status.get("state") or {} for status in _statuses(pod)}
+    running = (states.get(CONTAINER) or {}).get("running") or {}
+    return datetime.fromisoformat(running.get("startedAt") or pod["metadata"]["creationTimestamp"]).timestamp()

@@ -1,0 +1,261 @@
+"""Models served by KServe on a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from platform_cli.errors import DeadlineError, MlopsError, NotReadyError, StateError, ToolError, UsageError
+from platform_cli.serving.interface import Endpoint, ServingState, Size
+from platform_cli.serving.kserve_inspection import (
+    find_url,
+    inspect_service,
+    is_inside,
+    is_ready,
+    read_model,
+    suggest_service,
+    version_of,
+)
+from platform_cli.serving.kserve_manifest import (
+    AUTOSCALER,
+    INFERENCE_SERVICE,
+    RUNTIME,
+    SERVICE_LABEL,
+    SPEC_HASH,
+    Wish,
+    build_disruption_budget,
+    build_service,
+    make_name,
+    model_path,
+)
+from platform_cli.serving.kserve_rollout import Rollout
+from platform_cli.serving.kserve_sizing import choose_sizing
+from platform_cli.serving.rows import Table
+from platform_cli.tools.kubernetes_kind import POD, Kind
+
+if TYPE_CHECKING:
+    from platform_cli.tools.kubernetes import Kubernetes
+    from platform_cli.tools.mlflow import ModelRef, ModelVersion, Registry
+
+_PORT = 8080
+_PAUSE_S, _ROUND_S = 1.0, 10.0
+_REMOVAL_S = 120.0
+_WEBHOOK = "does not answer"
+_COMPARED = (
+    ("metadata", "annotations", SPEC_HASH),
+    ("metadata", "annotations", AUTOSCALER),
+    ("spec", "predictor", "minReplicas"),
+    ("spec", "predictor", "maxReplicas"),
+)
+
+
+class KServeServing:
+    """See `interface.Serving`.
+
+    Args:
+        kubernetes: the cluster.
+        registry: where the models are registered; pods fetch them from there by themselves.
+        namespace: where models run.
+        runtime: the ClusterServingRuntime that serves them.
+        service_account: that their pods run as.
+        prometheus: URL, in the cluster, that KEDA can ask for request rates; empty when there is none.
+    """
+
+    def __init__(
+        self,
+        kubernetes: Kubernetes,
+        registry: Registry,
+        *,
+        namespace: str = "mlops",
+        runtime: str = RUNTIME,
+        service_account: str = "model-server",
+        prometheus: str = "",
+    ) -> None:
+        self._kubernetes = kubernetes
+        self._registry = registry
+        self._namespace = namespace
+        self._runtime = runtime
+        self._service_account = service_account
+        self._prometheus = prometheus
+
+    def deploy(
+        self, ref: ModelRef, *, port: int | None = None, deadline_s: float = 120.0, size: Size | None = None
+    ) -> Endpoint:
+        """See `Serving.deploy`."""
+        if port is not None:
+            raise UsageError(
+                "a model on a cluster has no port of its own",
+                hint=f"bring it to this machine: mlops port-forward model/{ref.name} --port {port}",
+            )
+        deadline = time.monotonic() + deadline_s
+        self._require_kserve()
+        version = self._registry.resolve(ref)
+        before = self._find(version.name)
+        wish = self._wish(version.name, version.version, before, size or Size())
+        service = build_service(wish)
+        if before is not None and _is_same(before, service):
+            present = self._inspect(before)
+            if present.state is ServingState.READY and not present.reason:
+                return replace(present, outcome="unchanged")
+        self._roll_out(wish, service, version, before, deadline)
+        done = self.get(version.name)
+        return replace(done, outcome="created" if before is None else "changed")
+
+    def list(self) -> tuple[Endpoint, ...]:
+        """See `Serving.list`. Two lists of the API, in pages, however many models there are."""
+        pods: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for pod in self._kubernetes.list(POD, self._namespace, labels=SERVICE_LABEL):
+            pods[pod["metadata"]["labels"][SERVICE_LABEL]].append(pod)
+        services = self._kubernetes.list(INFERENCE_SERVICE, self._namespace)
+        found = [inspect_service(service, pods[service["metadata"]["name"]]) for service in services]
+        return tuple(sorted(found, key=lambda endpoint: endpoint.name))
+
+    def get(self, name: str) -> Endpoint:
+        """See `Serving.get`."""
+        return self._inspect(self._require(name))
+
+    @contextlib.contextmanager
+    def connect(self, name: str) -> Iterator[str]:
+        """See `Serving.connect`. Through the gateway where there is one, else through a port-forward."""
+        service = self._require(name)
+        url, model = find_url(service), read_model(service)[0]
+        if not is_inside(url):
+            yield f"{url}{model_path(model)}"
+            return
+        with self._forward(f"service/{service['metadata']['name']}-predictor", 80) as port:
+            yield f"http://127.0.0.1:{port}{model_path(model)}"
+
+    def undeploy(self, name: str) -> None:
+        """See `Serving.undeploy`.
+
+        Raises:
+            DeadlineError: KServe's controller does not let it go.
+        """
+        service = self._require(name)
+        self._remove(service["metadata"]["name"])
+
+    def restore(self) -> tuple[Endpoint, ...]:
+        """See `Serving.restore`. The cluster itself starts again what should run: nothing is left to do."""
+        return tuple(replace(endpoint, outcome="unchanged") for endpoint in self.list())
+
+    def _wish(self, model: str, version: str, before: Mapping[str, Any] | None, size: Size) -> Wish:
+        sizing = choose_sizing(self._kubernetes, size, before, prometheus=self._prometheus)
+        return Wish(
+            model=model,
+            version=version,
+            namespace=self._namespace,
+            runtime=self._runtime,
+            service_account=self._service_account,
+            sizing=sizing,
+        )
+
+    def _roll_out(
+        self,
+        wish: Wish,
+        service: Mapping[str, Any],
+        version: ModelVersion,
+        before: Mapping[str, Any] | None,
+        deadline: float,
+    ) -> None:
+        answering = "" if before is None else self._answering(wish.name)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._roll_back, wish, before, answering)
+            applied = self._apply(service, deadline)
+            self._kubernetes.apply(build_disruption_budget(applied))
+            spec_hash = applied["metadata"]["annotations"][SPEC_HASH]
+            left_s = deadline - time.monotonic()
+            rollout = Rollout(self._kubernetes, wish, spec_hash, deadline_s=left_s)
+            try:
+                rollout.wait()
+                example = Table(self._registry.fetch_example(version))
+                rollout.ask(self._forward, example if example.rows else None)
+            except StateError:
+                # Somebody else's version is on its way: it is theirs now.
+                undo.pop_all()
+                raise
+            undo.pop_all()
+
+    def _apply(self, service: Mapping[str, Any], deadline: float) -> Mapping[str, Any]:
+        """Apply it; a controller that restarts, and with it the webhook that checks it, is waited for."""
+        while True:
+            try:
+                return self._kubernetes.apply(service)
+            except ToolError as error:
+                if _WEBHOOK not in error.message or time.monotonic() > deadline:
+                    raise
+            time.sleep(_PAUSE_S)
+
+    def _roll_back(self, wish: Wish, before: Mapping[str, Any] | None, answering: str) -> None:
+        """After a failed deploy: what was served before goes on as it was; what was not is taken away again."""
+        with contextlib.suppress(MlopsError):
+            if before is None:
+                self._kubernetes.delete(INFERENCE_SERVICE, wish.name, self._namespace)
+                return
+            # A deploy that was killed leaves a version that never answered; the one that does is meant.
+            version = answering or read_model(before)[1]
+            self._kubernetes.apply(build_service(self._wish(wish.model, version, before, Size())))
+
+    def _answering(self, name: str) -> str:
+        """The version that takes requests now; empty when none does."""
+        pods = self._kubernetes.list(POD, self._namespace, labels=f"{SERVICE_LABEL}={name}")
+        return max((version_of(pod) for pod in pods if is_ready(pod)), default="")
+
+    def _remove(self, name: str) -> None:
+        self._kubernetes.delete(INFERENCE_SERVICE, name, self._namespace)
+        deadline = time.monotonic() + _REMOVAL_S
+        self._await_gone(INFERENCE_SERVICE, f"metadata.name={name}", "", deadline)
+        self._await_gone(POD, "", f"{SERVICE_LABEL}={name}", deadline)
+
+    def _await_gone(self, kind: Kind, fields: str, labels: str, deadline: float) -> None:
+        while found := list(self._kubernetes.list(kind, self._namespace, fields=fields, labels=labels)):
+            name = found[0]["metadata"]["name"]
+            if time.monotonic() > deadline:
+                raise DeadlineError(
+                    f"{kind.kind} {name} is still there after {_REMOVAL_S:g} s",
+                    hint="its finalizer is KServe's to clear: is kserve-controller-manager up?",
+                    details=tuple(found[0]["metadata"].get("finalizers") or ()),
+                )
+            changes = self._kubernetes.watch(kind, self._namespace, name=name, timeout_s=_ROUND_S)
+            next((change for change, _ in changes if change == "DELETED"), None)
+
+    def _forward(self, target: str, port: int) -> contextlib.AbstractContextManager[int]:
+        from platform_cli.cluster.forward import open_forward
+
+        return open_forward(self._kubernetes.access, self._namespace, target, port)
+
+    def _require_kserve(self) -> None:
+        if self._kubernetes.find_kind(INFERENCE_SERVICE.api_version, INFERENCE_SERVICE.kind) is None:
+            raise NotReadyError("KServe is not installed on this cluster", hint="run mlops deploy")
+
+    def _find(self, model: str) -> dict[str, Any] | None:
+        return self._kubernetes.get(INFERENCE_SERVICE, make_name(model), self._namespace)
+
+    def _require(self, model: str) -> dict[str, Any]:
+        found = self._find(model)
+        if found is not None:
+            return found
+        services = list(self._kubernetes.list(INFERENCE_SERVICE, self._namespace))
+        known = {read_model(service)[0]: service for service in services}
+        if model in known:
+            return known[model]
+        raise suggest_service(model, services)
+
+    def _inspect(self, service: Mapping[str, Any]) -> Endpoint:
+        labels = f"{SERVICE_LABEL}={service['metadata']['name']}"
+        return inspect_service(service, list(self._kubernetes.list(POD, self._namespace, labels=labels)))
+
+
+def _is_same(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether an InferenceService is what is wanted already, pods and their number."""
+    return all(_read(before, path) == _read(wanted, path) for path in _COMPARED)
+
+
+def _read(service: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    found: Any = service
+    for key in path:
+        found = (found or {}).get(key)
+    return found
