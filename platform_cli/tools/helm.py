@@ -113,7 +113,7 @@ def open_renderer(*, environ: Mapping[str, str] | None = None) -> Helm:
         PreflightError: there is neither.
     """
     executable = find_helm(os.environ if environ is None else environ)
-    if executable is not None and not _has_library():
+    if executable is not None and not has_library():
         from platform_cli.tools.helm_program import HelmProgram
 
         return HelmProgram(None, executable)
@@ -136,13 +136,14 @@ def require_library() -> None:
     Raises:
         PreflightError: the library is not installed.
     """
-    if not _has_library():
+    if not has_library():
         raise PreflightError(
             "there is no Helm on this machine", hint="pip install 'mlops[kubernetes]', or put helm on PATH"
         )
 
 
-def _has_library() -> bool:
+def has_library() -> bool:
+    """Whether Helm is installed as a library."""
     from importlib.util import find_spec
 
     return find_spec("helm_python") is not None

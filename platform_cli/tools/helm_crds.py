@@ -1,0 +1,50 @@
+"""The CRDs in a chart's `crds` folder, which Helm installs once and then never looks at again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from platform_cli.errors import ToolError
+from platform_cli.tools.helm import find_helm, has_library, require_library
+from platform_cli.tools.helm_manifest import parse_manifests, sort_objects
+
+
+def list_crds(chart: Path) -> tuple[dict[str, Any], ...]:
+    """What the `crds` folders of a chart and of its subcharts hold, by name; `chart` is a folder or an archive.
+
+    Raises:
+        ToolError: it is no chart, or something in the folder is no object.
+        PreflightError: there is no Helm on this machine.
+    """
+    executable = None if has_library() else find_helm(os.environ)
+    if executable is not None:
+        texts = [_ask_program(executable, chart)]
+    else:
+        require_library()
+        texts = _ask_library(chart)
+    found = parse_manifests(texts, what=f"CRDs of chart {chart.name}")
+    return sort_objects((item for item in found if item["kind"] == "CustomResourceDefinition"), hooks=True)
+
+
+def _ask_library(chart: Path) -> list[str]:
+    import helm_python
+
+    try:
+        with helm_python.Chart.load(chart) as loaded:
+            return [item["data"] for item in loaded.crds]
+    except helm_python.HelmError as error:
+        raise ToolError(f"chart {chart.name}: {error.detail}") from error
+
+
+def _ask_program(executable: str, chart: Path) -> str:
+    import asyncio
+
+    from pyhelm3 import Command
+    from pyhelm3.errors import Error
+
+    try:
+        return asyncio.run(Command(executable=executable).run(["show", "crds", chart])).decode()
+    except Error as error:
+        raise ToolError(f"chart {chart.name}: {error.stderr.decode('utf-8', 'replace').strip()}") from error
