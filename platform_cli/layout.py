@@ -89,6 +89,11 @@ class TargetHome:
         return self.root / "terraform"
 
     @property
+    def backups(self) -> Path:
+        """One folder per backup that an upgrade took, named for when."""
+        return self.root / "backups"
+
+    @property
     def secrets(self) -> Path:
         """One folder per Secret, one file per key, readable by the owner only."""
         return self.root / "secrets"

@@ -11,7 +11,9 @@ sys.path.insert(0, str(ROOT / "pipelines" / "training" / "src"))
 pytest_plugins = [
     "cluster_fixtures",
     "golden_fixtures",
+    "kserve_fixtures",
     "pipeline_fixtures",
+    "platform_fixtures",
     "serving_fixtures",
     "state_fixtures",
     "terraform_fixtures",

@@ -26,6 +26,12 @@ def _open_local(config: Config, layout: Layout) -> Cloud:
     return open_local(config, layout)
 
 
+def _open_existing(config: Config, layout: Layout) -> Cloud:
+    from platform_cli.clouds.existing import open_existing
+
+    return open_existing(config, layout)
+
+
 def _open_aws(config: Config, layout: Layout) -> Cloud:
     from platform_cli.clouds.aws import open_aws
 
@@ -48,6 +54,7 @@ def _open_gcp(config: Config, layout: Layout) -> Cloud:
 CLOUDS: dict[CloudName, Callable[[Config, Layout], Cloud]] = {
     CloudName.EMBEDDED: _open_embedded,
     CloudName.LOCAL: _open_local,
+    CloudName.EXISTING: _open_existing,
     CloudName.AWS: _open_aws,
     CloudName.AZURE: _open_azure,
     CloudName.GCP: _open_gcp,

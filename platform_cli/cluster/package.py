@@ -12,6 +12,8 @@ from platform_cli.stage import digest_of
 
 if TYPE_CHECKING:
     from platform_cli.cluster.component import Component
+    from platform_cli.cluster.outputs import ClusterOutputs
+    from platform_cli.config import Config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,4 +54,26 @@ def list_workloads(packages: Sequence[Package]) -> tuple[str, ...]:
     """Every workload that proves a component, as `namespace/kind/name`."""
     return tuple(
         f"{package.component.namespace}/{workload}" for package in packages for workload in package.component.health
+    )
+
+
+def open_packages(components: Sequence[Component], config: Config, outputs: ClusterOutputs) -> tuple[Package, ...]:
+    """The components with their charts, wherever those come from, and their values.
+
+    Raises:
+        ConfigError: the charts' place is not given.
+        PreflightError: a chart is not there.
+    """
+    from platform_cli.cluster.chart import find_chart, list_crds
+    from platform_cli.cluster.value import build_values
+
+    charts = {component.name: find_chart(component, config.charts) for component in components}
+    return tuple(
+        Package(
+            component=component,
+            chart=charts[component.name],
+            values=build_values(component, config, outputs),
+            crds=tuple(list_crds(charts[component.name])),
+        )
+        for component in components
     )

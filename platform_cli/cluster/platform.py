@@ -28,15 +28,23 @@ from platform_cli.cluster.work import (
 from platform_cli.errors import PreflightError, UsageError
 
 if TYPE_CHECKING:
+    from platform_cli.clouds.interface import Proof
     from platform_cli.cluster.access import Access
     from platform_cli.cluster.component import Component
     from platform_cli.cluster.install import Installer
+    from platform_cli.cluster.outputs import ClusterOutputs
     from platform_cli.cluster.package import Package
     from platform_cli.cluster.removal import Remover
+    from platform_cli.config import Config
     from platform_cli.events import Emit
+    from platform_cli.serving.interface import Serving
     from platform_cli.stage import Stage
     from platform_cli.status import Layer
     from platform_cli.tools.kubernetes import Kubernetes
+    from platform_cli.tools.mlflow import Registry
+    from platform_cli.workflow.interface import Engine
+
+WORKFLOW_NAMESPACE = "argo"
 
 
 class ClusterPlatform:
@@ -127,6 +135,36 @@ class ClusterPlatform:
         wanted = {(item.namespace, item.release) for item in self._components}
         return any((item.namespace, item.name) in wanted for item in self._sight.helm.list())
 
+    def prove_gone(self, before: ClusterFacts | None, *, keep_data: bool) -> Proof:
+        """Look for anything that is left; `before` is what was there before the removals."""
+        from platform_cli.cluster.proof import prove_gone
+
+        return prove_gone(self._remover, self._components, before, keep_data=keep_data)
+
+    def forward(self, services: Sequence[str], *, port: int | None, shows_credentials: bool, emit: Emit) -> None:
+        """See `Cloud.forward`."""
+        from platform_cli.cluster.forward_dashboard import forward_services
+
+        forward_services(self.access, services, emit=emit, port=port, shows_credentials=shows_credentials)
+
+    def engine(self) -> Engine:
+        """What runs workflows here: Argo."""
+        from platform_cli.workflow.argo_engine import ArgoEngine
+
+        return ArgoEngine(self.kubernetes, WORKFLOW_NAMESPACE)
+
+    def registry(self) -> Registry:
+        """The MLflow of this cluster."""
+        from platform_cli.serving.kserve_registry import ClusterRegistry
+
+        return ClusterRegistry(self.access)
+
+    def serving(self) -> Serving:
+        """What serves models here: KServe."""
+        from platform_cli.serving.kserve_serving import KServeServing
+
+        return KServeServing(self.kubernetes, self.registry())
+
     def _install(self, work: Namespaces | CrdSet | GeneratedSecrets | HelmRelease | Healthy, emit: Emit) -> str:
         match work:
             case Namespaces():
@@ -192,3 +230,19 @@ class ClusterPlatform:
         from platform_cli.cluster.removal import Remover
 
         return Remover(sight=self._sight, components=self._components)
+
+
+def open_platform(
+    config: Config, *, access: Callable[[], Access], outputs: Callable[[], ClusterOutputs]
+) -> ClusterPlatform:
+    """The product's own components on a cluster; `outputs` is what the infrastructure hands on."""
+    from platform_cli.cluster.component import read_components, select_components
+    from platform_cli.cluster.package import open_packages
+
+    def components() -> Sequence[Component]:
+        return select_components(read_components(), config, outputs())
+
+    def packages() -> Sequence[Package]:
+        return open_packages(components(), config, outputs())
+
+    return ClusterPlatform(access, packages, components, forced=config.components.enable)
