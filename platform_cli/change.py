@@ -11,7 +11,7 @@ from platform_cli.apply import apply_plan
 from platform_cli.clouds.interface import Look, ignore
 from platform_cli.doctor import run_checks
 from platform_cli.errors import PreflightError, RefusedError, StateError
-from platform_cli.events import Emit
+from platform_cli.events import Emit, Notice
 from platform_cli.journal import Journal, read_history
 from platform_cli.layout import TargetHome
 from platform_cli.lock import hold_lock
@@ -27,22 +27,24 @@ Confirm = Callable[[Plan], None]
 """Shows a plan and asks; raises when the answer is no."""
 
 
-def plan_deploy(cloud: Cloud, target: Target, *, emit: Emit = ignore, saved: SavedPlan | None = None) -> Plan:
-    """What a deploy would do now, or what the saved plan does. Changes nothing.
+def plan_deploy(
+    cloud: Cloud, target: Target, *, emit: Emit = ignore, saved: SavedPlan | None = None, offline: bool = False
+) -> Plan:
+    """What a deploy would do now, or what the saved plan does. Changes nothing; `offline` asks no cloud.
 
     Raises:
         RefusedError: the saved plan is stale or for another target.
     """
-    look = Look(operation=Operation.DEPLOY, emit=emit, saved=saved.terraform if saved else None)
+    look = Look(operation=Operation.DEPLOY, emit=emit, saved=saved.terraform if saved else None, offline=offline)
     plan = build_plan(Operation.DEPLOY, str(target), cloud.list_stages(), cloud.observe(look))
     if saved is not None:
         saved.require_same(plan)
     return plan
 
 
-def plan_destroy(cloud: Cloud, target: Target, *, keep_data: bool, emit: Emit = ignore) -> Plan:
-    """What a destroy would do now. Changes nothing."""
-    look = Look(operation=Operation.DESTROY, emit=emit, keep_data=keep_data)
+def plan_destroy(cloud: Cloud, target: Target, *, keep_data: bool, emit: Emit = ignore, offline: bool = False) -> Plan:
+    """What a destroy would do now. Changes nothing; `offline` asks no cloud."""
+    look = Look(operation=Operation.DESTROY, emit=emit, keep_data=keep_data, offline=offline)
     return build_plan(Operation.DESTROY, str(target), cloud.list_removals(keep_data=keep_data), cloud.observe(look))
 
 
@@ -68,6 +70,7 @@ def deploy(
         MlopsError: a stage failed; the next deploy goes on from there.
     """
     with _changing(home, target, "mlops deploy"):
+        _require_fit(cloud, target, emit)
         plan = plan_deploy(cloud, target, emit=emit, saved=saved)
         if not allow_replace:
             _refuse_loss(plan)
@@ -75,7 +78,6 @@ def deploy(
         if not plan.changes:
             apply_plan(plan, run=cloud.run_stage, journal=Journal(home.journal), emit=emit)
             return plan
-        _require_fit(cloud, target)
         with Journal(home.journal) as journal, recorded(emit, home.logs / "deploy.log") as emit_twice:
             apply_plan(plan, run=cloud.run_stage, journal=journal, emit=emit_twice)
         return plan
@@ -127,8 +129,15 @@ def _refuse_loss(plan: Plan) -> None:
         )
 
 
-def _require_fit(cloud: Cloud, target: Target) -> None:
-    failed = [result for result in run_checks(cloud.list_checks(offline=False)) if result.failed]
+def _require_fit(cloud: Cloud, target: Target, emit: Emit) -> None:
+    """Before anything is planned. What only advises is told, where the account was asked."""
+    checks = cloud.list_checks(offline=False)
+    results = run_checks(checks, thorough=False)
+    asked = {check.name for check in checks if check.asks}
+    failed = [result for result in results if result.failed]
+    for result in results:
+        if result.name in asked and not result.finding.ok and result not in failed:
+            emit(Notice(level="warning", text=f"{result.name}: {result.finding.found}; {result.finding.fix}"))
     if failed:
         lines = tuple(f"{result.name}: {result.finding.found}; {result.finding.fix}" for result in failed)
         raise PreflightError(f"this machine is not fit for {target}", hint="mlops doctor", details=lines)

@@ -207,6 +207,14 @@ class Images(Section):
     )
 
 
+class Preflight(Section):
+    """What a deploy looks at before it plans."""
+
+    account: Annotated[bool, Field(strict=True)] = Field(
+        True, description="Whether the account is asked about permissions, quotas, offers and names; false: it is not."
+    )
+
+
 class Config(Section):
     """The whole of `platform.yaml`."""
 
@@ -224,6 +232,7 @@ class Config(Section):
         Infrastructure(), description="What Terraform makes on local, aws, azure and gcp."
     )
     terraform: Terraform = Field(Terraform(), description="How Terraform runs.")
+    preflight: Preflight = Field(Preflight(), description="What a deploy looks at before it plans.")
     components: Components = Field(Components(), description="What is installed on a cluster.")
     charts: Charts = Field(Charts(), description="Where Helm charts come from.")
     gitops: GitOps = Field(GitOps(), description="Installing through Argo CD.")

@@ -8,14 +8,20 @@ import socket
 import sqlite3
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from platform_cli.errors import MlopsError, ToolError
+
 SCHEMA_VERSION = 1
 _OLDEST_PYTHON = (3, 11)
 _NEEDED_BYTES = 2 * 1024**3
+_PATIENCE_S = 45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +36,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that must be true. `look` is called when the checks run."""
+    """One thing that must be true.
+
+    Attributes:
+        look: called when the checks run.
+        asks: whether it asks somebody over a network; such checks run at the same time, in threads.
+        is_settled: whether a deploy has no use for the answer, as everything is there already.
+    """
 
     name: str
     look: Callable[[], Finding]
+    asks: bool = False
+    is_settled: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +63,45 @@ class Result:
         return not self.finding.ok and not self.finding.advises
 
 
-def run_checks(checks: Iterable[Check]) -> tuple[Result, ...]:
-    """Run every check, failed ones included."""
-    return tuple(Result(check.name, check.look()) for check in checks)
+def run_checks(checks: Iterable[Check], *, thorough: bool = True, timeout_s: float = _PATIENCE_S) -> tuple[Result, ...]:
+    """Run every check, failed ones included; all that ask have `timeout_s` together.
+
+    Without `thorough` a check whose answer changes nothing is not asked.
+    """
+    listed = tuple(checks)
+    deadline = time.monotonic() + timeout_s
+    answers = {check.name: _ask(check, thorough=thorough) for check in listed if check.asks}
+    return tuple(
+        Result(check.name, _await(answers[check.name], deadline, timeout_s) if check.asks else check.look())
+        for check in listed
+    )
+
+
+def _ask(check: Check, *, thorough: bool) -> Future[Finding]:
+    """Look in a thread that ends with the process, whether it has an answer or not."""
+    answer: Future[Finding] = Future()
+
+    def look() -> None:
+        try:
+            is_settled = not thorough and check.is_settled is not None and check.is_settled()
+            answer.set_result(Finding(ok=True, found="nothing new is made") if is_settled else check.look())
+        except MlopsError as error:
+            answer.set_exception(error)
+        finally:
+            if not answer.done():
+                answer.set_exception(ToolError(f"the check {check.name} broke"))
+
+    threading.Thread(target=look, name=f"check {check.name}", daemon=True).start()
+    return answer
+
+
+def _await(answer: Future[Finding], deadline: float, timeout_s: float) -> Finding:
+    try:
+        return answer.result(timeout=max(0.0, deadline - time.monotonic()))
+    except TimeoutError:
+        return Finding(ok=False, found=f"no answer within {timeout_s:g} s", fix="try again", advises=True)
+    except MlopsError as error:
+        return Finding(ok=False, found=f"not checked: {error.message}", fix=error.hint, advises=True)
 
 
 def to_document(target: str, results: Sequence[Result]) -> dict[str, Any]:

@@ -33,12 +33,14 @@ class Look:
         emit: told how it goes; with Terraform a look takes a while.
         saved: Terraform's saved plan to take instead of a new one.
         keep_data: of a destroy, whether what holds data stays.
+        offline: whether neither cloud nor Terraform is asked; what cannot be seen so is told by a `Notice`.
     """
 
     operation: Operation = Operation.DEPLOY
     emit: Emit = ignore
     saved: Path | None = None
     keep_data: bool = False
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from platform_cli.clouds.aws.account import check_credentials
 from platform_cli.clouds.aws.backend import S3Service
+from platform_cli.clouds.aws.check import open_probe
 from platform_cli.clouds.aws.snapshot import drop_snapshots
 from platform_cli.clouds.aws.sweep import sweep
 from platform_cli.clouds.terraform import Guards, Provider, Retention, TerraformCloud
 from platform_cli.clouds.terraform.variable import list_tags
-from platform_cli.doctor import Check
 
 if TYPE_CHECKING:
     from platform_cli.config import Config
@@ -74,7 +73,7 @@ def open_aws(config: Config, layout: Layout) -> TerraformCloud:
         environment={"AWS_PROFILE": profile} if profile else {},
         data_types=_DATA_TYPES,
         layers=_LAYERS,
-        checks=(Check("credentials", lambda: check_credentials(profile)),),
+        probe=open_probe(profile),
         sweep=lambda deployment: sweep(deployment, profile),
         states=S3Service(
             profile=profile,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from platform_cli.doctor import Finding
 from platform_cli.errors import PreflightError
 
-FALLBACK_REGION = "us-east-1"
+_FALLBACK_REGION = "us-east-1"
 
 
 def open_client(service: str, *, profile: str | None, region: str = "") -> Any:
@@ -23,22 +22,6 @@ def open_client(service: str, *, profile: str | None, region: str = "") -> Any:
         raise PreflightError("boto3 is not installed", hint="pip install 'mlops[aws]'") from error
     try:
         session = boto3.Session(profile_name=profile)
-        return session.client(service, region_name=region or session.region_name or FALLBACK_REGION)
+        return session.client(service, region_name=region or session.region_name or _FALLBACK_REGION)
     except BotoCoreError as error:
         raise PreflightError(f"AWS: {error}", hint="aws configure list-profiles shows which there are") from error
-
-
-def check_credentials(profile: str | None) -> Finding:
-    """Whether there are credentials that AWS accepts, and whose they are."""
-    fix = "log in (aws sso login, or set AWS_PROFILE or aws.credentials_profile), then try again"
-    try:
-        client = open_client("sts", profile=profile)
-    except PreflightError as error:
-        return Finding(ok=False, found=error.message, fix=error.hint)
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        found = client.get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
-        return Finding(ok=False, found=f"AWS: {error}", fix=fix)
-    return Finding(ok=True, found=f"{found['Arn']} in account {found['Account']}")

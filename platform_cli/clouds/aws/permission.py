@@ -39,9 +39,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         "ecr", "CreateRepository", "DeleteRepository", "DescribeRepositories", "ListTagsForResource", "TagResource"
     ),
     "aws_eip": _all("ec2", "AllocateAddress", "DescribeAddresses", "ReleaseAddress", *_TAG_EC2),
-    "aws_eks_access_entry": _all(
-        "eks", "CreateAccessEntry", "DeleteAccessEntry", "DescribeAccessEntry", "TagResource"
-    ),
+    "aws_eks_access_entry": _all("eks", "CreateAccessEntry", "DeleteAccessEntry", "DescribeAccessEntry", "TagResource"),
     "aws_eks_access_policy_association": _all(
         "eks", "AssociateAccessPolicy", "DisassociateAccessPolicy", "ListAssociatedAccessPolicies"
     ),
@@ -72,16 +70,30 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "aws_iam_role_policy": _all("iam", "DeleteRolePolicy", "GetRolePolicy", "PutRolePolicy"),
     "aws_iam_role_policy_attachment": _all("iam", "AttachRolePolicy", "DetachRolePolicy", "ListAttachedRolePolicies"),
     "aws_internet_gateway": _all(
-        "ec2", "AttachInternetGateway", "CreateInternetGateway", "DeleteInternetGateway", "DescribeInternetGateways",
+        "ec2",
+        "AttachInternetGateway",
+        "CreateInternetGateway",
+        "DeleteInternetGateway",
+        "DescribeInternetGateways",
         "DetachInternetGateway",
     ),
     "aws_kms_alias": _all("kms", "CreateAlias", "DeleteAlias", "ListAliases"),
     "aws_kms_key": _all(
-        "kms", "CreateKey", "DescribeKey", "EnableKeyRotation", "GetKeyPolicy", "GetKeyRotationStatus", "PutKeyPolicy",
-        "ScheduleKeyDeletion", "TagResource",
+        "kms",
+        "CreateKey",
+        "DescribeKey",
+        "EnableKeyRotation",
+        "GetKeyPolicy",
+        "GetKeyRotationStatus",
+        "PutKeyPolicy",
+        "ScheduleKeyDeletion",
+        "TagResource",
     ),
     "aws_launch_template": _all(
-        "ec2", "CreateLaunchTemplate", "DeleteLaunchTemplate", "DescribeLaunchTemplates",
+        "ec2",
+        "CreateLaunchTemplate",
+        "DeleteLaunchTemplate",
+        "DescribeLaunchTemplates",
         "DescribeLaunchTemplateVersions",
     ),
     "aws_nat_gateway": _all("ec2", "CreateNatGateway", "DeleteNatGateway", "DescribeNatGateways"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,27 +10,27 @@ from typing import Any
 from platform_cli.clouds.terraform.account import Demand, Need, Offer, Pool
 from platform_cli.clouds.terraform.offline import Reading
 from platform_cli.hcl.module import Assumed
-
-_NAME = "of instances"
+from platform_cli.hcl.value import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Instances that share a quota of vCPUs. `letters` begin the names of their types."""
+    """Instances that share a quota of vCPUs. `letters` begin the names of their types, up to a digit."""
 
     title: str
-    letters: tuple[str, ...]
+    letters: frozenset[str]
     on_demand: str
     spot: str
 
 
-# Codes of AWS Service Quotas, service ec2. The first letters decide, the longest first.
+# Codes of AWS Service Quotas, service ec2.
 FAMILIES = (
-    Family("G and VT instances", ("g", "vt"), "L-DB2E81BA", "L-3819A6DF"),
-    Family("P instances", ("p",), "L-417A185B", "L-7212CCBC"),
-    Family("Inf instances", ("inf",), "L-1945791B", "L-B5D1601B"),
-    Family("Trn instances", ("trn",), "L-2C3B7624", "L-6B0D517C"),
-    Family("Standard instances", ("a", "c", "d", "h", "i", "m", "r", "t", "z"), "L-1216C47A", "L-34B43A08"),
+    Family("G and VT instances", frozenset({"g", "gr", "vt"}), "L-DB2E81BA", "L-3819A6DF"),
+    Family("P instances", frozenset({"p"}), "L-417A185B", "L-7212CCBC"),
+    Family("Inf instances", frozenset({"inf"}), "L-1945791B", "L-B5D1601B"),
+    Family("Trn instances", frozenset({"trn"}), "L-2C3B7624", "L-6B0D517C"),
+    Family("X instances", frozenset({"x"}), "L-7295265B", "L-E3A00192"),
+    Family("Standard instances", frozenset("acdhimrtz") | {"im", "is"}, "L-1216C47A", "L-34B43A08"),
 )
 ADDRESSES, NETWORKS, CLUSTERS = "L-0263D0A3", "L-F678F1CE", "L-1194D53C"
 SERVICES = {ADDRESSES: "ec2", NETWORKS: "vpc", CLUSTERS: "eks"}
@@ -48,11 +49,7 @@ def service_of(key: str) -> str:
 def find_family(kind: str) -> Family | None:
     """The family of an instance type such as `g6.xlarge`; None for one that we do not know."""
     letters = "".join(itertools.takewhile(str.isalpha, kind))
-    return next((family for family in FAMILIES if letters in _spell(family)), None)
-
-
-def _spell(family: Family) -> frozenset[str]:
-    """A lone letter may have others after it (`im4gn`, `t3a`); a longer one is the whole of it."""
+    return next((family for family in FAMILIES if letters in family.letters), None)
 
 
 def list_pools(reading: Reading) -> tuple[Pool, ...]:
@@ -72,7 +69,7 @@ def list_pools(reading: Reading) -> tuple[Pool, ...]:
 
 
 def list_needs(demand: Demand, offers: Mapping[str, Offer]) -> tuple[Need, ...]:
-    """vCPUs by family and market, and what is counted one by one."""
+    """VCPUs by family and market, and what is counted one by one."""
     needs: dict[str, Need] = {}
     for pool in demand.pools:
         for need in _list_pool_needs(pool, offers):
@@ -118,7 +115,7 @@ def assume(region: str, account: str) -> Assumed:
     """What the data sources of the root tell; zones are assumed to be three, by AWS' way of naming them."""
     return {
         "aws_availability_zones": {"names": [f"{region}{letter}" for letter in "abc"]},
-        "aws_caller_identity": {"account_id": account},
+        "aws_caller_identity": {"account_id": account or UNKNOWN},
         "aws_partition": {"partition": "aws", "dns_suffix": "amazonaws.com"},
         "aws_region": {"id": region, "name": region, "region": region},
     }

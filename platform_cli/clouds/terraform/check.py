@@ -8,12 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from platform_cli import doctor
+from platform_cli.clouds.terraform.state_lock import describe
 from platform_cli.clouds.terraform.work_copy import WorkCopy
 from platform_cli.doctor import Check, Finding
 from platform_cli.errors import MlopsError
 from platform_cli.layout import TargetHome
+from platform_cli.render.line import count_of
 
 if TYPE_CHECKING:
+    from platform_cli.clouds.terraform.state_place import StatePlace
     from platform_cli.config import Config
     from platform_cli.tools.terraform import Terraform
 
@@ -35,6 +38,24 @@ def list_checks(
         Check("network", partial(check_network, config)),
         Check("terraform", partial(check_terraform, terraform)),
     )
+
+
+def hold_state(state: StatePlace) -> Check:
+    """The check of the state. A deploy leaves it out: Terraform asks the same a moment later, and waits for the lock."""
+    return Check("state", partial(check_state, state), asks=True, is_settled=lambda: True)
+
+
+def check_state(state: StatePlace) -> Finding:
+    """Whether the state can be read and nobody holds its lock."""
+    try:
+        record, holding = state.target.read(), state.target.find_holding()
+    except MlopsError as error:
+        return Finding(ok=False, found=error.message, fix=error.hint or "mlops state show")
+    if holding is not None:
+        fix = "wait until it ends; mlops state unlock takes the lock from a command that is gone"
+        return Finding(ok=False, found=f"{describe(holding.lock)} holds the lock: {holding.because}", fix=fix)
+    held = count_of(len(record.resources), "resource") if record else "nothing yet"
+    return Finding(ok=True, found=f"{state.backend.place}: {held}, not locked")
 
 
 def check_root(copy: WorkCopy) -> Finding:

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 
 from platform_cli.clouds.terraform import check, health, removal
 from platform_cli.clouds.terraform.demolition import Demolition
+from platform_cli.clouds.terraform.offline import OFFLINE, Reading, plan_offline
 from platform_cli.clouds.terraform.planner import Planner
 from platform_cli.clouds.terraform.removal import ROOT_STAGE
 from platform_cli.clouds.terraform.retention import read_kept
+from platform_cli.clouds.terraform.state import read_state
 from platform_cli.clouds.terraform.state_change import open_record
 from platform_cli.clouds.terraform.state_place import StatePlace
+from platform_cli.clouds.terraform.survey import Survey
 from platform_cli.clouds.terraform.variable import list_variables
 from platform_cli.clouds.terraform.work_copy import WorkCopy
 from platform_cli.errors import NotReadyError, UsageError
+from platform_cli.events import Notice
 from platform_cli.journal import read_history
 from platform_cli.plan import Operation
 from platform_cli.runner import ProcessRunner, Runner
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from platform_cli.doctor import Check
     from platform_cli.events import Emit
     from platform_cli.layout import Layout
+    from platform_cli.resource import RootPlan
     from platform_cli.serving.interface import Serving
     from platform_cli.status import Layer
     from platform_cli.tools.mlflow import Registry
@@ -50,8 +55,11 @@ class TerraformCloud:
 
     def observe(self, look: Look) -> Facts:
         """See `Cloud.observe`. A deploy is always planned by Terraform; a destroy when its state holds something."""
-        record, history = self._record(), read_history(self._home.journal)
-        if look.operation is Operation.DEPLOY:
+        record = self._recorded(look.emit) if look.offline else self._record()
+        history = read_history(self._home.journal)
+        if look.offline:
+            roots = {self._copy.name: self._plan_offline(look, record)}
+        elif look.operation is Operation.DEPLOY:
             roots = {self._copy.name: self._planner.plan(look)}
         else:
             roots = self._demolition.plan(look) if record and record.resources else {}
@@ -108,7 +116,11 @@ class TerraformCloud:
     def list_checks(self, *, offline: bool) -> tuple[Check, ...]:
         """See `Cloud.list_checks`."""
         checks = check.list_checks(self._config, self._home, self._copy, self._planner.terraform)
-        return checks if offline else (*checks, *self._provider.checks)
+        if offline or self._provider.probe is None or not self._config.preflight.account:
+            return checks
+        region = str(self._read().variable("region"))
+        survey = Survey(self._provider.probe, region, self._read, self._record)
+        return (*checks, *survey.list_checks(), check.hold_state(self.state))
 
     def require_deployed(self) -> None:
         """See `Cloud.require_deployed`."""
@@ -158,6 +170,28 @@ class TerraformCloud:
     def state(self) -> StatePlace:
         """Where Terraform's state lies, and what can be done with it."""
         return StatePlace(self._copy, self._provider.states)
+
+    def _read(self, account: str = "") -> Reading:
+        """The root as its files say, for an account."""
+        bare = Reading(self._copy.source / "environments" / self._copy.name, self._variables)
+        probe = self._provider.probe
+        return replace(bare, assumed=probe.assume(str(bare.variable("region")), account)) if probe else bare
+
+    def _plan_offline(self, look: Look, record: Record | None) -> RootPlan:
+        return plan_offline(
+            self._read(),
+            record,
+            file=self._copy.plans / "offline.tfplan",
+            data_types=self._provider.data_types,
+            prices=self._copy.source.parent / "prices",
+            cloud=self._config.cloud,
+            destroys=look.operation is Operation.DESTROY,
+        )
+
+    def _recorded(self, emit: Emit) -> Record | None:
+        """The state as far as it is on this machine."""
+        emit(Notice(level="hint", text=OFFLINE))
+        return read_state(self._copy.state)
 
     def _record(self) -> Record | None:
         return open_record(self.state.backend)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from platform_cli.clouds.terraform.account import Probe
 from platform_cli.clouds.terraform.backend import StateService
 from platform_cli.clouds.terraform.deployment import Deployment
 from platform_cli.clouds.terraform.protection import Guards
 from platform_cli.clouds.terraform.retention import Retention
-from platform_cli.doctor import Check
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Provider:
         environment: what Terraform's environment has beside ours.
         data_types: resource types whose loss loses data.
         layers: resource types that make up each layer of `status`, in order.
-        checks: what must be true of the account; each asks the cloud.
+        probe: how the account is asked before a deploy; None where there is no account.
         sweep: how to search by tags; None where nothing but Terraform makes anything.
         guards: what refuses a destroy until it is lifted.
         retention: what `--keep-data` keeps; None where nothing can outlive the rest.
@@ -57,7 +57,7 @@ class Provider:
     environment: Mapping[str, str] = field(default_factory=dict)
     data_types: frozenset[str]
     layers: Mapping[str, frozenset[str]]
-    checks: tuple[Check, ...] = ()
+    probe: Probe | None = None
     sweep: Sweep | None = None
     guards: Guards = field(default_factory=dict)
     retention: Retention | None = None
