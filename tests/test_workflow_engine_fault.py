@@ -209,6 +209,9 @@ def test_orphans_whose_first_process_is_gone_are_found_by_their_session(bench):
         wait_for(_marker(bench, "here").exists, "the slow step")
         (sleeper,) = wait_for(lambda: sleepers(mark), "its sleep")
         servers = [p for p in psutil.Process(child.pid).children() if p.is_running()]
+        # Held first, so that a server which sees its engine end has no time to end its steps in order.
+        for process in servers:
+            process.suspend()
         for process in (psutil.Process(child.pid), *servers):
             process.kill()
         child.wait(timeout=PATIENCE_S)
