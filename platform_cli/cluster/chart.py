@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from platform_cli.errors import ConfigError, PreflightError
 from platform_cli.layout import find_assets
-from platform_cli.tools.helm_crds import list_crds as list_crds
+from platform_cli.tools.helm_crds import list_crds
 
 if TYPE_CHECKING:
     from platform_cli.cluster.component import Component
     from platform_cli.config import Charts
+
+__all__ = ["cache_folder", "find_chart", "list_crds", "locate", "read_metadata"]
 
 _FOLDER_HINT = (
     "set charts.path to a folder with NAME/Chart.yaml or NAME-VERSION.tgz, such as `mlops charts mirror` makes"

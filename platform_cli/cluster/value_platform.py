@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from platform_cli.cluster.value_site import SYSTEM_NAMESPACE, Site, image_of
 from platform_cli.workflow.step_code import step_code_files, step_code_name
@@ -16,9 +17,10 @@ _PRIVILEGED = {
     "metallb": "answers for addresses on the nodes' network",
     "kube-prometheus-stack": "its node exporter reads the nodes' files and network",
 }
+_PORTS = (443, 80, 6443)
 _TRACKING_URI = "http://mlflow.mlflow.svc.cluster.local:5000"
-# Artifacts go through the tracking server: no run needs to know where they lie.
-_ARTIFACT_ROOT = "mlflow-artifacts:/"
+# The tracking server knows where artifacts go, and takes them: no run needs to.
+_ARTIFACT_ROOT = ""
 _ENTRIES: dict[str, tuple[tuple[str, str, dict[str, str]], ...]] = {
     "mlflow-database": (
         ("mlflow", "mlflow-database", {"username": "username", "password": "password"}),
@@ -39,6 +41,7 @@ def map_foundation(site: Site) -> Values:
             "annotations": dict(site.identity("kserve").annotations),
             "podLabels": dict(site.identity("kserve").pod_labels),
         },
+        "networkPolicies": {"egressPorts": _list_ports(site)},
         "objectStore": {"enabled": not site.has_bucket, "initImage": image_of("tracking", site.config, site.outputs)},
     }
 
@@ -102,6 +105,13 @@ def _list_namespaces(site: Site) -> Values:
         for name in names
         if name not in _CLUSTERS_OWN
     }
+
+
+def _list_ports(site: Site) -> list[int]:
+    """HTTPS, HTTP, the API server, and where stores and databases of the user's own listen."""
+    endpoints = [urlsplit(site.outputs.store(name).endpoint) for name in ("argo", "mlflow")]
+    own = {endpoint.port for endpoint in endpoints if endpoint.port} | {site.outputs.database.port}
+    return [*_PORTS, *sorted(own - {0, *_PORTS})]
 
 
 def _pipelines(site: Site) -> Values:

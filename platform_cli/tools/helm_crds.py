@@ -45,6 +45,7 @@ def _ask_program(executable: str, chart: Path) -> str:
     from pyhelm3.errors import Error
 
     try:
-        return asyncio.run(Command(executable=executable).run(["show", "crds", chart])).decode()
+        text: bytes = asyncio.run(Command(executable=executable).run(["show", "crds", chart]))
     except Error as error:
         raise ToolError(f"chart {chart.name}: {error.stderr.decode('utf-8', 'replace').strip()}") from error
+    return text.decode()
