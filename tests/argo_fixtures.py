@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
+import shutil
+import socket
+import subprocess
 import textwrap
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,33 +22,35 @@ import pytest
 
 from platform_cli.cluster.access import Access, read_access
 from platform_cli.events import Event, LogLine, NodeFinished, Notice
+from platform_cli.layout import TargetHome
+from platform_cli.render.run import tree_lines
 from platform_cli.tools.kubernetes import Kubernetes
-from platform_cli.tools.kubernetes_kind import CONFIG_MAP, NAMESPACE, POD, RESOURCE_QUOTA
-from platform_cli.workflow.argo_engine import ArgoEngine, RunEngine
+from platform_cli.tools.kubernetes_kind import CONFIG_MAP, NAMESPACE, POD, RESOURCE_QUOTA, SECRET
+from platform_cli.workflow.argo_engine import ArgoEngine, ArgoServerEngine
 from platform_cli.workflow.argo_follow import Patience
-from platform_cli.workflow.interface import Submission, WorkflowObject
+from platform_cli.workflow.interface import Engine, Submission, WorkflowObject
+from platform_cli.workflow.local_engine import LocalEngine
 
 STEP_IMAGE = os.environ.get("MLOPS_TEST_STEP_IMAGE", "docker.io/library/mlops-step:1")
 """Any image with Python and a shell."""
 
+QUICK = Patience(unclaimed_s=8, silent_s=5)
 HEADER = "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: t-}\nspec:\n"
 COMMON = """\
-templates:
   - name: say
     inputs: {parameters: [{name: text, value: hello}]}
-    container: {image: IMAGE, imagePullPolicy: IfNotPresent, command: [echo, "{{inputs.parameters.text}}"]}
+    container: {image: IMAGE, command: [echo, "{{inputs.parameters.text}}"]}
   - name: fail
-    container: {image: IMAGE, imagePullPolicy: IfNotPresent, command: [sh, -c, "echo begun; echo broken >&2; exit 3"]}
+    container: {image: IMAGE, command: [sh, -c, "echo begun; echo broken >&2; exit 3"]}
   - name: once
     container:
       image: IMAGE
-      imagePullPolicy: IfNotPresent
       command: [sh, -c, "test -n \\"$(cat /config/open 2>/dev/null)\\" || { echo closed >&2; exit 4; }"]
       volumeMounts: [{name: gate, mountPath: /config}]
   - name: wait
-    container: {image: IMAGE, imagePullPolicy: IfNotPresent, command: [sh, -c, "echo waiting; exec sleep 600"]}
+    container: {image: IMAGE, command: [sh, -c, "echo waiting; exec sleep 600"]}
   - name: give
-    container: {image: IMAGE, imagePullPolicy: IfNotPresent, command: [sh, -c, "echo 42 rows > /tmp/summary"]}
+    container: {image: IMAGE, command: [sh, -c, "echo 42 rows > /tmp/summary"]}
     outputs: {parameters: [{name: summary, valueFrom: {path: /tmp/summary}}]}
 """
 
@@ -56,20 +65,29 @@ def open_cluster() -> Access:
     return access
 
 
+def config_map(namespace: str, name: str, data: Mapping[str, str]) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind, "metadata": metadata, "data": dict(data)}
+
+
 @dataclass
 class Bench:
-    """A namespace with an engine, and what the engine told."""
+    """An engine, and what it told; with a cluster, also its namespace there."""
 
-    access: Access
-    namespace: str
     folder: Path
-    engine: RunEngine
-    kubernetes: Kubernetes
+    engine: Engine
     events: list[Event] = field(default_factory=list)
+    namespace: str = ""
+
+    @cached_property
+    def kubernetes(self) -> Kubernetes:
+        return Kubernetes(open_cluster())
 
     def manifest(self, spec: str) -> Path:
         """A file with a Workflow; `spec` is YAML without its outermost indentation. Common templates are added."""
-        text = textwrap.dedent(spec) + COMMON.replace("IMAGE", STEP_IMAGE)
+        text = textwrap.dedent(spec)
+        text += "" if "templates:" in text else "templates:\n"
+        text += COMMON.replace("IMAGE", STEP_IMAGE)
         text += "volumes: [{name: gate, configMap: {name: gate, optional: true}}]\n"
         path = self.folder / f"{uuid.uuid4().hex[:8]}.yaml"
         path.write_text(HEADER + textwrap.indent(text, "  "), encoding="utf-8")
@@ -83,14 +101,15 @@ class Bench:
 
     def open_gate(self) -> None:
         """Let steps of template `once` pass from now on."""
-        self.kubernetes.apply(
-            {
-                "apiVersion": CONFIG_MAP.api_version,
-                "kind": CONFIG_MAP.kind,
-                "metadata": {"name": "gate", "namespace": self.namespace},
-                "data": {"open": "yes"},
-            }
-        )
+        self.kubernetes.apply(config_map(self.namespace, "gate", {"open": "yes"}))
+
+    def second(self) -> Engine:
+        """An engine of another process, as far as the first one can tell."""
+        return self.engine
+
+    def wait_for_end(self, name: str) -> WorkflowObject:
+        """Handlers may still run after a stop."""
+        return self.engine.run(name, self.events.append)
 
     def pods(self) -> list[dict[str, Any]]:
         return list(self.kubernetes.list(POD, self.namespace))
@@ -148,9 +167,120 @@ def _list_objects(name: str, quota: Mapping[str, str] | None) -> Iterator[dict[s
 
 @contextmanager
 def open_bench(folder: Path, *, quota: Mapping[str, str] | None = None) -> Iterator[Bench]:
-    """A bench on the cluster of KUBECONFIG."""
-    access = open_cluster()
-    kubernetes = Kubernetes(access)
+    """Argo through the API of the cluster of KUBECONFIG."""
+    kubernetes = Kubernetes(open_cluster())
     with open_namespace(kubernetes, quota=quota) as namespace:
-        engine = ArgoEngine(kubernetes, namespace, patience=Patience(unclaimed_s=8, silent_s=5))
-        yield Bench(access, namespace, folder, engine, kubernetes)
+        yield Bench(folder, ArgoEngine(kubernetes, namespace, patience=QUICK), namespace=namespace)
+
+
+@dataclass
+class LocalBench(Bench):
+    """The local engine behind the same verbs."""
+
+    home: TargetHome = field(kw_only=True)
+
+    def open_gate(self) -> None:
+        self.engine.apply_config_map("gate", {"open": b"yes"})
+
+    def second(self) -> Engine:
+        return LocalEngine(self.home, environment=dict(os.environ))
+
+    def wait_for_end(self, name: str) -> WorkflowObject:
+        return self.engine.get(name)
+
+
+@contextmanager
+def open_local_bench(folder: Path) -> Iterator[Bench]:
+    """The local engine on a home of its own."""
+    home = TargetHome(folder / ".mlops" / "embedded-dev")
+    engine = LocalEngine(home, environment=dict(os.environ), grace_s=0.5)
+    yield LocalBench(folder, engine, home=home)
+    engine.close()
+
+
+@contextmanager
+def open_server_bench(folder: Path) -> Iterator[Bench]:
+    """Argo through its own server, which runs here and knows us by the token of a service account."""
+    program = shutil.which("argo")
+    if program is None:
+        pytest.skip("no argo program on PATH: it is Argo's server, too")
+    kubernetes = Kubernetes(open_cluster())
+    with open_namespace(kubernetes) as namespace, start_server(program, folder) as url:
+        engine = ArgoServerEngine(url, make_token(kubernetes, namespace), namespace, patience=QUICK)
+        yield Bench(folder, engine, namespace=namespace)
+
+
+@contextmanager
+def start_server(program: str, folder: Path) -> Iterator[str]:
+    """Argo's server as a process of ours; it asks for tokens and passes them on. Yields its address."""
+    port = find_port()
+    argv = [program, "server", "-n", "argo", "--auth-mode=client", "--secure=false", f"--port={port}"]
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(argv, stdout=log, stderr=log)
+        try:
+            wait_for_port(port, process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def make_token(kubernetes: Kubernetes, namespace: str) -> str:
+    """A token that may do in one namespace what a data scientist may."""
+    place = {"namespace": namespace, "name": "scientist"}
+    rbac = "rbac.authorization.k8s.io"
+    rules = [
+        {"apiGroups": ["argoproj.io"], "resources": ["workflows", "workflowtemplates"], "verbs": ["*"]},
+        {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list", "watch", "delete"]},
+    ]
+    reference = {"apiGroup": rbac, "kind": "Role", "name": "scientist"}
+    subject = {"kind": "ServiceAccount", "name": "scientist", "namespace": namespace}
+    kubernetes.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place})
+    kubernetes.apply({"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": place, "rules": rules})
+    kubernetes.apply(
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "RoleBinding",
+            "metadata": place,
+            "roleRef": reference,
+            "subjects": [subject],
+        }
+    )
+    annotations = {"kubernetes.io/service-account.name": "scientist"}
+    metadata = {**place, "annotations": annotations}
+    kubernetes.apply(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/service-account-token"}
+    )
+    for _, secret in kubernetes.watch(SECRET, namespace, name="scientist", timeout_s=60):
+        if token := (secret.get("data") or {}).get("token"):
+            return base64.b64decode(token).decode()
+    pytest.fail("the cluster has made no token for the service account")
+
+
+def find_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Until a process of ours listens there."""
+    for _ in range(600):
+        assert process.poll() is None, "it has ended"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    pytest.fail(f"nothing listens on port {port}")
+
+
+def find_tree(workflow: WorkflowObject) -> list[str]:
+    """The lines that people see, without marks, names in front and times."""
+    lines = tree_lines(workflow)
+    words = [line.split()[1:] for line in lines]
+    return [" ".join(word for word in line if not re.fullmatch(r"[\d.]+|s|ms", word)) for line in _drop_label(words)]
+
+
+def _drop_label(lines: list[list[str]]) -> list[list[str]]:
+    return [lines[0][1:], *lines[1:]]

@@ -223,6 +223,48 @@ class ArgoEngine(RunEngine):
         super().__init__(api, service_account=service_account, registry=registry, patience=patience)
 
 
+class ArgoServerEngine(RunEngine):
+    """Argo through its own server: an address and a token are all it takes.
+
+    Args:
+        url: such as `https://argo.example.org:2746`.
+        token: empty for a server that asks for none.
+        namespace: where runs go.
+        verify: whether the server's certificate must be one that this machine trusts.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        namespace: str,
+        *,
+        verify: bool = True,
+        service_account: str = SERVICE_ACCOUNT,
+        registry: str = "",
+        patience: Patience | None = None,
+    ) -> None:
+        from platform_cli.workflow.argo_server import ServerApi
+
+        api = ServerApi(url, token, namespace, verify=verify)
+        super().__init__(api, service_account=service_account, registry=registry, patience=patience)
+
+
+def open_server_engine(environ: Mapping[str, str], *, namespace: str) -> ArgoServerEngine | None:
+    """The engine that ARGO_SERVER and ARGO_TOKEN lead to, as `argo` reads them; None when they are not set.
+
+    ARGO_NAMESPACE wins over `namespace`; ARGO_SECURE=false means plain HTTP, ARGO_INSECURE_SKIP_VERIFY=true any
+    certificate.
+    """
+    server, token = environ.get("ARGO_SERVER", ""), environ.get("ARGO_TOKEN", "")
+    if not server or not token:
+        return None
+    scheme = "http" if environ.get("ARGO_SECURE", "").lower() == "false" else "https"
+    url = server if "://" in server else f"{scheme}://{server}"
+    verify = environ.get("ARGO_INSECURE_SKIP_VERIFY", "").lower() != "true"
+    return ArgoServerEngine(url, token, environ.get("ARGO_NAMESPACE") or namespace, verify=verify)
+
+
 def _describe_submitter(submission: Submission) -> dict[str, str]:
     """Who submits what, for the run's annotations."""
     from importlib.metadata import version
