@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _EXTENSION = "mlops"
 _KINDS = ("cluster", "user", "context")
-_PATIENCE_S, _POLL_S = 10.0, 0.1
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,9 @@ def default_file(environ: Mapping[str, str]) -> Path:
     return Path(listed[0]) if listed else Path(environ.get("HOME") or Path.home()) / ".kube" / "config"
 
 
-def add_access(file: Path, access: Access, name: str, *, target: str, uses: bool, forces: bool) -> Written:
+def add_access(
+    file: Path, access: Access, name: str, *, target: str, uses: bool, forces: bool, patience_s: float = 10.0
+) -> Written:
     """Add a cluster, its user and its context to a kubeconfig, or bring ours up to date; all else stays as it is.
 
     Args:
@@ -55,6 +57,7 @@ def add_access(file: Path, access: Access, name: str, *, target: str, uses: bool
         target: whose cluster it is, such as `aws/dev`: only a context of the same target is replaced unasked.
         uses: whether it becomes the current context; in a file without contexts it does anyway.
         forces: whether a context of that name that is not ours is replaced.
+        patience_s: how long another program may write to it first.
 
     Raises:
         PreflightError: the file cannot be read or written, or is no kubeconfig.
@@ -64,7 +67,7 @@ def add_access(file: Path, access: Access, name: str, *, target: str, uses: bool
     import yaml
 
     file = file.expanduser().resolve()
-    with _hold(file):
+    with _hold(file, patience_s):
         text = _read(file)
         before = _parse(file, text)
         if not forces:
@@ -153,10 +156,10 @@ def _target_of(context: Mapping[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def _hold(file: Path) -> Iterator[None]:
+def _hold(file: Path, patience_s: float) -> Iterator[None]:
     """Hold the lock that kubectl takes too: a file beside the kubeconfig that must not exist yet."""
     lock = file.with_name(f"{file.name}.lock")
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not _take(lock):
         if time.monotonic() >= deadline:
             raise StateError(
