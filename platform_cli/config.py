@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,6 +21,8 @@ Label = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length
 Text = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
+Profile = Literal["minimal", "standard", "production"]
+PROFILES: tuple[str, ...] = get_args(Profile)
 _OTHER_THAN_TEXT = re.compile(r"\b(int|bool|tuple|dict)\b")
 
 
@@ -121,7 +123,7 @@ class Gcp(Section):
 class Infrastructure(Section):
     """What Terraform makes, alike on every cloud."""
 
-    profile: Literal["minimal", "standard", "production"] | None = Field(
+    profile: Profile | None = Field(
         None, description="Sizes and high availability; null means the environment's terraform.tfvars, here as below."
     )
     owner: Text | None = Field(None, description="Who answers for it: a team's name or mail address, as a tag.")

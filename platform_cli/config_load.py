@@ -90,7 +90,7 @@ def _refuse(file: Path | None, problems: list[Problem]) -> ConfigError:
 
 def _override(leaf: Leaf, environ: Mapping[str, str], flags: Mapping[str, str]) -> tuple[str, Any]:
     if leaf.key in flags:
-        return f"--{leaf.key}", flags[leaf.key]
+        return f"--{leaf.path[-1].replace('_', '-')}", flags[leaf.key]
     if environ.get(leaf.variable):
         return leaf.variable, _convert(environ[leaf.variable], is_text=leaf.is_text)
     return "", None

@@ -21,11 +21,12 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer: `reason` says how we know, and what to do when it is not ok."""
+    """One layer: `reason` says how we know, and what to do when it is not ok; `items` are what it is about."""
 
     name: str
     health: Health
     reason: str
+    items: tuple[str, ...] = ()
 
 
 def judge(layers: Sequence[Layer]) -> Health:

@@ -30,13 +30,15 @@ class _Entry:
 
 
 _PLATFORM = "platform_cli.cli.platform"
+_REPORT = "platform_cli.cli.report"
 # Summaries stand here so that `mlops --help` imports no command; a test holds them against the commands' own.
 COMMANDS: dict[str, _Entry] = {
     "init": _Entry(_PLATFORM, "Write a commented platform.yaml.", "init"),
-    "doctor": _Entry(_PLATFORM, "Check that this machine is fit for the target.", "doctor"),
-    "plan": _Entry(_PLATFORM, "Show what deploy would do.", "plan"),
+    "doctor": _Entry(_REPORT, "Check that this machine is fit for the target.", "doctor"),
+    "plan": _Entry(_REPORT, "Show what deploy would do.", "plan"),
     "deploy": _Entry(_PLATFORM, "Create or update the platform.", "deploy"),
-    "status": _Entry(_PLATFORM, "Tell the truth about each layer of the platform.", "status"),
+    "status": _Entry(_REPORT, "Tell the truth about each layer of the platform.", "status"),
+    "upgrade": _Entry("platform_cli.cli.upgrade", "Move components to the versions of this mlops.", "upgrade"),
     "destroy": _Entry(_PLATFORM, "Remove the platform and prove that nothing is left.", "destroy"),
     "port-forward": _Entry("platform_cli.cli.forward", "Bring dashboards and models to this machine.", "port-forward"),
     "pipeline": _Entry("platform_cli.cli.pipeline", "Lint, submit and follow workflow runs."),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
+from platform_cli.errors import UsageError
 from platform_cli.layout import Layout, TargetHome, find_assets, find_project
 from platform_cli.render.screen import Output, Screen, open_screen
 from platform_cli.target import CloudName, Env, Target
@@ -28,6 +30,36 @@ ConfigOption = Annotated[
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="Text for people or JSON for programs.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Tell every detail.")]
+
+
+ProfileOption = Annotated[
+    str | None,
+    typer.Option("--profile", help="Sizes and high availability: minimal, standard or production. No credentials."),
+]
+CredentialsOption = Annotated[
+    str | None, typer.Option("--credentials-profile", help="AWS: the profile of ~/.aws that credentials come from.")
+]
+SubscriptionOption = Annotated[str | None, typer.Option("--subscription", help="Azure: the subscription's id.")]
+ProjectOption = Annotated[str | None, typer.Option("--project", help="Google Cloud: the project's id.")]
+RegionOption = Annotated[str | None, typer.Option("--region", help="AWS, Azure, Google Cloud: the region.")]
+Choices = Mapping[str, str | None]
+
+
+def name_choices(
+    profile: str | None,
+    credentials_profile: str | None,
+    subscription: str | None,
+    project: str | None,
+    region: str | None,
+) -> Choices:
+    """The options above by the name of the key that they set."""
+    return {
+        "profile": profile,
+        "credentials_profile": credentials_profile,
+        "subscription": subscription,
+        "project": project,
+        "region": region,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +112,67 @@ def load_context(
     config: Path | None = None,
     output: Output = Output.TEXT,
     verbose: bool = False,
+    choices: Choices | None = None,
 ) -> Context:
     """Read the configuration and open the screen.
 
     Raises:
         ConfigError: the configuration is not valid; every problem is listed.
+        UsageError: a choice is for another cloud.
     """
-    settings = read_settings(cloud=cloud, env=env, config=config)
+    settings = read_settings(cloud=cloud, env=env, config=config, choices=choices)
     project = settings.file.parent if settings.file else find_project(Path.cwd())
     layout = Layout(assets=find_assets(), project=project.resolve())
     return Context(settings, layout, open_screen(output, verbose=verbose))
 
 
-def read_settings(*, cloud: CloudName | None, env: Env | None, config: Path | None) -> Settings:
+def read_settings(
+    *, cloud: CloudName | None, env: Env | None, config: Path | None, choices: Choices | None = None
+) -> Settings:
     """The configuration: the file that is named, or MLOPS_CONFIG, or the nearest platform.yaml.
 
     Raises:
         ConfigError: the configuration is not valid; every problem is listed.
+        UsageError: a choice is for another cloud.
     """
     from platform_cli.config_load import FILE_VARIABLE, find_file, load_settings
 
     named = os.environ.get(FILE_VARIABLE)
     file = config or (Path(named) if named else find_file(Path.cwd()))
     flags = {name: str(value) for name, value in (("cloud", cloud), ("env", env)) if value is not None}
+    settings = load_settings(file=file, environ=os.environ, flags=flags)
+    given = {name: value for name, value in (choices or {}).items() if value is not None}
+    if not given:
+        return settings
+    flags |= {_find_key(settings.config.cloud, name, value): value for name, value in given.items()}
     return load_settings(file=file, environ=os.environ, flags=flags)
+
+
+def _find_key(cloud: CloudName, name: str, value: str) -> str:
+    """The key that an option sets, on this cloud.
+
+    Raises:
+        UsageError: it says nothing there, or was mistaken for another option.
+    """
+    from platform_cli.config import list_keys
+
+    option = f"--{name.replace('_', '-')}"
+    if name == "profile":
+        return _find_profile(cloud, value)
+    if name in list_keys((cloud.value,)):
+        return f"{cloud}.{name}"
+    known = " or ".join(other.value for other in CloudName if name in list_keys((other.value,)))
+    raise UsageError(f"{option} says nothing on {cloud}", hint=f"it goes with --cloud {known}")
+
+
+def _find_profile(cloud: CloudName, value: str) -> str:
+    from platform_cli.config import PROFILES
+
+    if value not in PROFILES:
+        raise UsageError(
+            f"--profile takes {', '.join(PROFILES)}, not {value}",
+            hint=f"for credentials of ~/.aws: --credentials-profile {value}",
+        )
+    if not (Layout(find_assets(), Path()).terraform / "environments" / cloud).is_dir():
+        raise UsageError(f"--profile says nothing on {cloud}", hint="it sets sizes where Terraform makes the platform")
+    return "infrastructure.profile"

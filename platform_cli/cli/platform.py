@@ -1,4 +1,4 @@
-"""The commands for the platform as a whole."""
+"""The commands that change the platform as a whole."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from platform_cli.cli.option import (
     CloudOption,
     ConfigOption,
     Context,
+    CredentialsOption,
     EnvOption,
     OutputOption,
+    ProfileOption,
+    ProjectOption,
+    RegionOption,
+    SubscriptionOption,
     VerboseOption,
     YesOption,
     load_context,
+    name_choices,
 )
-from platform_cli.errors import LeftoversError, PreflightError, RefusedError, UsageError
-from platform_cli.events import Notice
+from platform_cli.errors import LeftoversError, RefusedError
 from platform_cli.render.screen import Output
 
 if TYPE_CHECKING:
     from platform_cli.plan import Plan
 
 app = typer.Typer(rich_markup_mode=None)
-
-NOT_OK = 8
-CHANGES = 2
 
 
 @app.command()
@@ -59,65 +61,6 @@ def init(
 
 
 @app.command()
-def doctor(
-    cloud: CloudOption = None,
-    env: EnvOption = None,
-    config: ConfigOption = None,
-    output: OutputOption = Output.TEXT,
-    offline: Annotated[bool, typer.Option("--offline", help="Leave out what asks the cloud.")] = False,
-) -> None:
-    """Check that this machine is fit for the target.
-
-    Exits with 4 when a check fails.
-    """
-    from platform_cli.doctor import run_checks, to_document
-    from platform_cli.render.plan import doctor_lines
-
-    with load_context(cloud=cloud, env=env, config=config, output=output) as context:
-        results = run_checks(context.cloud.list_checks(offline=offline))
-        context.screen.show(to_document(str(context.target), results), doctor_lines(results))
-        failed = [result.name for result in results if result.failed]
-        if failed:
-            raise PreflightError(f"not fit for {context.target}: {', '.join(failed)}", hint="do what each `fix` says")
-
-
-@app.command()
-def plan(
-    cloud: CloudOption = None,
-    env: EnvOption = None,
-    config: ConfigOption = None,
-    output: OutputOption = Output.TEXT,
-    destroying: Annotated[bool, typer.Option("--destroy", help="Show what destroy would do.")] = False,
-    detailed_exitcode: Annotated[
-        bool,
-        typer.Option("--detailed-exitcode", help="Exit with 2 when there is something to change, as Terraform does."),
-    ] = False,
-    save: Annotated[
-        Path | None, typer.Option("--save", help="Write the plan into this file, for `mlops deploy FILE`.")
-    ] = None,
-    verbose: VerboseOption = False,
-) -> int:
-    """Show what deploy would do."""
-    from platform_cli.change import plan_deploy, plan_destroy
-    from platform_cli.render.plan import plan_lines
-    from platform_cli.saved import write_saved
-
-    if save is not None and destroying:
-        raise UsageError("--save is for deploys: a destroy is planned when it runs", hint="leave one of them out")
-    with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context:
-        made = (
-            plan_destroy(context.cloud, context.target, keep_data=False, emit=context.screen.emit)
-            if destroying
-            else plan_deploy(context.cloud, context.target, emit=context.screen.emit)
-        )
-        context.screen.show(made.to_document(), plan_lines(made))
-        if save is not None:
-            write_saved(save, made)
-            context.screen.emit(Notice(level="info", text=f"saved; carry it out with: mlops deploy {save}"))
-    return CHANGES if detailed_exitcode and made.changes else 0
-
-
-@app.command()
 def deploy(
     file: Annotated[
         Path | None, typer.Argument(help="A plan that `mlops plan --save` wrote: do exactly that.", show_default=False)
@@ -125,6 +68,11 @@ def deploy(
     cloud: CloudOption = None,
     env: EnvOption = None,
     config: ConfigOption = None,
+    profile: ProfileOption = None,
+    credentials_profile: CredentialsOption = None,
+    subscription: SubscriptionOption = None,
+    project: ProjectOption = None,
+    region: RegionOption = None,
     output: OutputOption = Output.TEXT,
     yes: YesOption = False,
     allow_replace: Annotated[
@@ -142,8 +90,9 @@ def deploy(
     from platform_cli.change import deploy as run_deploy
     from platform_cli.saved import open_saved
 
+    choices = name_choices(profile, credentials_profile, subscription, project, region)
     with (
-        load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context,
+        load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose, choices=choices) as context,
         open_saved(file) if file else contextlib.nullcontext() as saved,
     ):
         run_deploy(
@@ -158,27 +107,15 @@ def deploy(
 
 
 @app.command()
-def status(
-    cloud: CloudOption = None, env: EnvOption = None, config: ConfigOption = None, output: OutputOption = Output.TEXT
-) -> int:
-    """Tell the truth about each layer of the platform.
-
-    Exits with 0 when every layer is ok, with 8 when one is not or nothing is deployed.
-    """
-    from platform_cli.render.plan import status_lines
-    from platform_cli.status import Health, judge, to_document
-
-    with load_context(cloud=cloud, env=env, config=config, output=output) as context:
-        layers = context.cloud.inspect()
-        context.screen.show(to_document(str(context.target), layers), status_lines(str(context.target), layers))
-    return 0 if layers and judge(layers) is Health.OK else NOT_OK
-
-
-@app.command()
 def destroy(
     cloud: CloudOption = None,
     env: EnvOption = None,
     config: ConfigOption = None,
+    profile: ProfileOption = None,
+    credentials_profile: CredentialsOption = None,
+    subscription: SubscriptionOption = None,
+    project: ProjectOption = None,
+    region: RegionOption = None,
     output: OutputOption = Output.TEXT,
     yes: YesOption = False,
     keep_data: Annotated[
@@ -195,7 +132,8 @@ def destroy(
     from platform_cli.change import destroy as run_destroy
     from platform_cli.render.plan import proof_lines
 
-    with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context:
+    choices = name_choices(profile, credentials_profile, subscription, project, region)
+    with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose, choices=choices) as context:
         proof = run_destroy(
             context.cloud,
             context.target,

@@ -82,8 +82,12 @@ class Cloud(Protocol):
     def prove_gone(self, before: Facts, *, keep_data: bool) -> Proof:
         """Look for anything that is left after the removals; `before` is what was there before them."""
 
-    def inspect(self) -> tuple[Layer, ...]:
-        """Tell how each layer is; empty when nothing is deployed."""
+    def inspect(self, *, refresh: bool = False) -> tuple[Layer, ...]:
+        """Tell how each layer is; empty when nothing is deployed.
+
+        With `refresh` the cloud is asked, and a layer `drift` lists what changed behind our back; without it what the
+        last command recorded is told.
+        """
 
     def list_checks(self, *, offline: bool) -> tuple[Check, ...]:
         """What must be true of this machine and, unless `offline`, of the account before a deploy."""

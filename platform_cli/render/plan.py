@@ -50,11 +50,30 @@ def _resource_line(change: ResourceChange) -> str:
     return f"    {_ACTION_MARKS[change.action]} {change.action:<8} {change.address}" + (f" ({notes})" if notes else "")
 
 
+def target_rows(plans: Sequence[Plan]) -> list[tuple[str, ...]]:
+    """One row for each target: changes, resources, monthly cost, where the prices are from."""
+    return [_target_row(plan) for plan in plans]
+
+
+def _target_row(plan: Plan) -> tuple[str, ...]:
+    resources = sum(len(planned.resources) for planned in plan.stages)
+    costs = [planned.cost for planned in plan.stages if planned.cost]
+    usd = sum(cost.after_usd for cost in costs)
+    unknown = sum(len(set(cost.unknown)) for cost in costs)
+    more = f" and {count_of(unknown, 'unknown price')}" if unknown else ""
+    price = f"{usd:.2f}{more}" if costs else "-"
+    return (plan.target, str(len(plan.changes)), str(resources), price, costs[0].source if costs else "")
+
+
 def status_lines(target: str, layers: Sequence[Layer]) -> list[str]:
     """One line for each layer."""
     if not layers:
         return [f"{target} is not deployed", "next: mlops deploy"]
-    return [Line(layer.reason, _HEALTH_MARKS[layer.health], layer.name).text for layer in layers]
+    return [line for layer in layers for line in _layer_lines(layer)]
+
+
+def _layer_lines(layer: Layer) -> list[str]:
+    return [Line(layer.reason, _HEALTH_MARKS[layer.health], layer.name).text, *(f"    {item}" for item in layer.items)]
 
 
 def doctor_lines(results: Sequence[Result]) -> list[str]:

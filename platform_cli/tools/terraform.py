@@ -127,6 +127,24 @@ class Terraform:
             parallelism=self.options.parallelism,
         )
 
+    def find_drift(self, emit: Emit) -> tuple[tuple[str, str], ...]:
+        """Refresh without planning: address and `update` or `delete` of all that is not as the state records it.
+
+        Raises:
+            ToolError: it failed; `details` are Terraform's own words.
+            StateError: another Terraform holds the state's lock.
+        """
+        reader = self._run(
+            "plan",
+            emit,
+            input=False,
+            json=True,
+            refresh_only=True,
+            lock_timeout=f"{self.options.lock_timeout_s}s",
+            parallelism=self.options.parallelism,
+        )
+        return tuple(reader.drift)
+
     def show_plan(self, file: Path) -> dict[str, Any]:
         """A saved plan as plain data. It holds sensitive values in clear: it is never logged.
 

@@ -6,7 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from platform_cli.clouds.aws.account import open_client
 from platform_cli.clouds.aws.permission import ACTIONS
@@ -21,14 +21,15 @@ from platform_cli.clouds.aws.quota import (
     list_pools,
     service_of,
 )
-from platform_cli.clouds.terraform.account import Identity, Offer, Probe, Quota, Use
+from platform_cli.clouds.aws.vital import read_vitals
+from platform_cli.clouds.terraform.account import Identity, Offer, Probe, Quota, Use, Vital
 from platform_cli.errors import PreflightError, ToolError
 
 _CHUNK = 100
 _RUNNING = ["pending", "running", "stopping"]
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+_ABSENT = ("ResourceNotFoundException", "DBInstanceNotFound", "NoSuchResourceException")
 _FORBIDDEN, _MISSING = 403, 404
-Answer = TypeVar("Answer")
 
 
 def open_probe(profile: str | None) -> Probe:
@@ -60,7 +61,7 @@ class AwsAccount:
         """See `Account.identify`."""
         fix = "log in (aws sso login, or set AWS_PROFILE or aws.credentials_profile), then try again"
         try:
-            found = self._ask("sts", lambda sts: sts.get_caller_identity())
+            found = self.ask("sts", lambda sts: sts.get_caller_identity())
         except ToolError as error:
             raise PreflightError(error.message, hint=fix) from error
         return Identity(found["Account"], found["Arn"])
@@ -71,7 +72,7 @@ class AwsAccount:
         if principal.endswith(":root"):
             return ()
         chunks = _split(sorted(actions), _CHUNK)
-        return tuple(action for chunk in chunks for action in self._ask("iam", _simulate(principal, chunk)))
+        return tuple(action for chunk in chunks for action in self.ask("iam", _simulate(principal, chunk)))
 
     def list_offers(self, types: Collection[str]) -> Mapping[str, Offer]:
         """See `Account.list_offers`."""
@@ -130,12 +131,30 @@ class AwsAccount:
             raise ToolError(f"AWS: {error}") from error
         return Use.OURS
 
+    def read_vitals(self, layer: str, outputs: Mapping[str, Any]) -> tuple[Vital, ...]:
+        """See `Account.read_vitals`."""
+        return read_vitals(self, layer, outputs)
+
+    def ask(self, service: str, question: Callable[[Any], Any]) -> Any:
+        """The answer of a client of a service; None when there is no such thing."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        client = self._open(service)
+        try:
+            return question(client)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT:
+                return None
+            raise _explain(error) from error
+        except BotoCoreError as error:
+            raise _explain(error) from error
+
     def _count_used(self, keys: Collection[str]) -> dict[str, float]:
         used: dict[str, float] = {}
         if any(key in {family.on_demand, family.spot} for family in FAMILIES for key in keys):
             used |= self._count_vcpus()
         if ADDRESSES in keys:
-            used[ADDRESSES] = len(self._ask("ec2", lambda ec2: ec2.describe_addresses())["Addresses"])
+            used[ADDRESSES] = len(self.ask("ec2", lambda ec2: ec2.describe_addresses())["Addresses"])
         if NETWORKS in keys:
             used[NETWORKS] = len(self.list_networks())
         if CLUSTERS in keys:
@@ -157,16 +176,9 @@ class AwsAccount:
 
     def _read_limit(self, key: str) -> float | None:
         """None for a quota that AWS does not know in this region."""
-        from botocore.exceptions import ClientError
-
-        client = self._open("service-quotas")
-        try:
-            found = client.get_service_quota(ServiceCode=service_of(key), QuotaCode=key)
-        except client.exceptions.NoSuchResourceException:
-            return None
-        except ClientError as error:
-            raise _explain(error) from error
-        return float(found["Quota"]["Value"])
+        wanted = {"ServiceCode": service_of(key), "QuotaCode": key}
+        found = self.ask("service-quotas", lambda quotas: quotas.get_service_quota(**wanted))
+        return float(found["Quota"]["Value"]) if found else None
 
     def _find_principal(self, identity: Identity) -> str:
         """What IAM simulates: of an assumed role the role itself, whose path only IAM knows."""
@@ -174,7 +186,7 @@ class AwsAccount:
         kind, *rest = resource.split("/")
         if kind != "assumed-role":
             return identity.name
-        return str(self._ask("iam", lambda iam: iam.get_role(RoleName=rest[0]))["Role"]["Arn"])
+        return str(self.ask("iam", lambda iam: iam.get_role(RoleName=rest[0]))["Role"]["Arn"])
 
     def _list(self, service: str, call: str, key: str, **arguments: Any) -> list[Any]:
         """Every item of every page."""
@@ -183,16 +195,7 @@ class AwsAccount:
             pages = client.get_paginator(call).paginate(**arguments)
             return [item for page in pages for item in page.get(key, ())]
 
-        return self._ask(service, ask)
-
-    def _ask(self, service: str, ask: Callable[[Any], Answer]) -> Answer:
-        client = self._open(service)
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            return ask(client)
-        except (BotoCoreError, ClientError) as error:
-            raise _explain(error) from error
+        return list(self.ask(service, ask) or ())
 
     def _open(self, service: str) -> Any:
         """One client for each service; opening one is not safe in threads, using it is."""

@@ -95,7 +95,7 @@ class EmbeddedCloud:
         kept = self.list_removals(keep_data=keep_data)[-1].work
         return removal.prove_gone(self._home, before.listeners, kept.keep if isinstance(kept, RemoveFiles) else ())
 
-    def inspect(self) -> tuple[Layer, ...]:
+    def inspect(self, *, refresh: bool = False) -> tuple[Layer, ...]:  # noqa: ARG002 - it is always asked
         """See `Cloud.inspect`."""
         from platform_cli.clouds.embedded import health
 

@@ -74,7 +74,7 @@ class ExistingCloud:
         checked = (*proof.checked, f"no file below {self._home.root}")
         return Proof(checked, (*proof.leftovers, *left), proof.kept, proof.unchecked)
 
-    def inspect(self) -> tuple[Layer, ...]:
+    def inspect(self, *, refresh: bool = False) -> tuple[Layer, ...]:  # noqa: ARG002 - it is always asked
         """See `Cloud.inspect`."""
         return self._platform.inspect()
 

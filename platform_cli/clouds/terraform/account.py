@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from platform_cli.clouds.terraform.offline import Reading
 from platform_cli.hcl.module import Assumed, HclResource
@@ -65,6 +65,15 @@ class Need:
     least: float
     most: float
     because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vital:
+    """One thing in the cloud and how it is, in the cloud's own word."""
+
+    name: str
+    state: str
+    is_well: bool
 
 
 class Use(StrEnum):
@@ -142,6 +151,9 @@ class Account(Protocol):
 
     def list_networks(self) -> tuple[tuple[str, str], ...]:
         """Name and address range of every network there is."""
+
+    def read_vitals(self, layer: str, outputs: Mapping[str, Any]) -> tuple[Vital, ...]:
+        """How what makes up a layer (`cluster`, `nodes`, `storage`, `database`) is now; `outputs` are the root's."""
 
     def find_use(self, kind: str, name: str) -> Use:
         """Who has a name that only one customer of the cloud may have; `kind` is Terraform's resource type."""

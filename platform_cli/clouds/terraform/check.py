@@ -41,7 +41,7 @@ def list_checks(
 
 
 def hold_state(state: StatePlace) -> Check:
-    """The check of the state. A deploy leaves it out: Terraform asks the same a moment later, and waits for the lock."""
+    """The check of the state. A deploy leaves it out: Terraform asks the same soon, and waits."""
     return Check("state", partial(check_state, state), asks=True, is_settled=lambda: True)
 
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from platform_cli.clouds.interface import ignore
 from platform_cli.clouds.terraform import check, health, removal
 from platform_cli.clouds.terraform.demolition import Demolition
+from platform_cli.clouds.terraform.drift import inspect_drift
 from platform_cli.clouds.terraform.offline import OFFLINE, Reading, plan_offline
 from platform_cli.clouds.terraform.planner import Planner
 from platform_cli.clouds.terraform.removal import ROOT_STAGE
@@ -107,11 +109,18 @@ class TerraformCloud:
         proof = removal.prove_gone(self._home, self._record(), before.deployment, sweep, keep_data=keep_data)
         return replace(proof, kept=(*proof.kept, *self.state.list_kept()))
 
-    def inspect(self) -> tuple[Layer, ...]:
+    def inspect(self, *, refresh: bool = False) -> tuple[Layer, ...]:
         """See `Cloud.inspect`."""
         record = self._record()
+        if record is None:
+            return ()
         interrupted = read_history(self._home.journal).interrupted
-        return health.inspect(record, self._provider.layers, interrupted=bool(interrupted)) if record else ()
+        layers = health.inspect(record, self._provider.layers, interrupted=bool(interrupted))
+        if not refresh or not record.resources:
+            return layers
+        probe = self._provider.probe
+        asked = health.ask(probe.open(str(record.outputs.get("region", ""))), record, layers) if probe else layers
+        return (*asked, inspect_drift(self._planner, ignore))
 
     def list_checks(self, *, offline: bool) -> tuple[Check, ...]:
         """See `Cloud.list_checks`."""

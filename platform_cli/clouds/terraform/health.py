@@ -1,11 +1,13 @@
-"""How each layer is, as Terraform last recorded it; the cloud itself is not asked."""
+"""How each layer is: as Terraform last recorded it, and as the cloud has it now."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from platform_cli.clouds.terraform.account import Account, Vital
 from platform_cli.clouds.terraform.state import Record
+from platform_cli.errors import MlopsError
 from platform_cli.render.line import count_of
 from platform_cli.status import Health, Layer
 
@@ -21,6 +23,30 @@ def inspect(record: Record, layers: Mapping[str, frozenset[str]], *, interrupted
         _inspect_state(record, interrupted=interrupted),
         *(_inspect_layer(name, types, record) for name, types in layers.items()),
     )
+
+
+def ask(account: Account, record: Record, layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """The same layers, those of the infrastructure as the cloud has them now."""
+    return tuple(layer if layer.name == "state" else _ask_layer(account, record, layer) for layer in layers)
+
+
+def _ask_layer(account: Account, record: Record, layer: Layer) -> Layer:
+    if layer.health is Health.OK and layer.name == "database" and _has_no_server(record):
+        return layer
+    try:
+        found = account.read_vitals(layer.name, record.outputs)
+    except MlopsError as error:
+        return Layer(layer.name, Health.UNKNOWN, f"not asked: {error.message}")
+    if not found:
+        return Layer(layer.name, Health.DOWN, f"the cloud has none; {_MEND}")
+    told = _some([f"{vital.name} is {vital.state}" for vital in found])
+    return Layer(layer.name, judge_vitals(found), told)
+
+
+def judge_vitals(found: Sequence[Vital]) -> Health:
+    """Down when none is well, degraded when some are not."""
+    well = sum(vital.is_well for vital in found)
+    return Health.OK if well == len(found) else Health.DEGRADED if well else Health.DOWN
 
 
 def _inspect_state(record: Record, *, interrupted: bool) -> Layer:

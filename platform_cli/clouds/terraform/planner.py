@@ -90,6 +90,19 @@ class Planner:
                     terraform.plan(file, look.emit, destroy=destroys, targets=targets, refresh=destroys or not ends)
                 return self._keep(file, terraform)
 
+    def find_drift(self, emit: Emit) -> tuple[tuple[str, str], ...]:
+        """Address and `update` or `delete` of all that is not as the state records it. Nothing is changed.
+
+        Raises:
+            ToolError: Terraform failed.
+            StateError: another command works with Terraform here.
+        """
+        terraform = self.terraform()
+        with self._working("plan"):
+            self.copy.write(self.variables, self.backend)
+            self._init(terraform, emit)
+            return terraform.find_drift(emit)
+
     def apply(self, work: TerraformRoot, emit: Emit) -> str:
         """Do what was planned; afterwards every saved plan is stale and goes.
 

@@ -89,7 +89,11 @@ class _Table:
 def _find_unit(entry: Mapping[str, Any], values: Mapping[str, Any]) -> float | None:
     if any(_dig(values, path) != wanted for path, wanted in entry.get("when", {}).items()):
         return None
-    found = entry.get("value") if "value" in entry else entry["values"].get(str(_dig(values, entry["by"])))
+    found = (
+        entry.get("value")
+        if "value" in entry
+        else entry["values"].get(str(_dig(values, entry["by"]) or entry.get("unset")))
+    )
     return None if found is None else float(found)
 
 
@@ -105,7 +109,14 @@ def _find_amount(entry: Mapping[str, Any], values: Mapping[str, Any]) -> float |
         if not isinstance(items, list):
             return None
         amount *= len(items)
-    return amount * (2.0 if "doubled_by" in entry and _dig(values, entry["doubled_by"]) else 1.0)
+    return amount * (2.0 if _is_doubled(entry.get("doubled_by"), values) else 1.0)
+
+
+def _is_doubled(by: str | Mapping[str, Any] | None, values: Mapping[str, Any]) -> bool:
+    """By a path whose value is true (or a block that is there), or by paths with the values that they must have."""
+    if isinstance(by, str):
+        return bool(_dig(values, by))
+    return bool(by) and all(_dig(values, path) == wanted for path, wanted in (by or {}).items())
 
 
 def _dig(values: Any, path: str) -> Any:
