@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import difflib
 import os
 import sys
@@ -145,7 +146,8 @@ def write_private(path: Path, text: str) -> None:
             file.write(text)
         fresh.replace(path)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()
         raise PreflightError(
             f"cannot write {path}: {error.strerror}", hint="choose a place you may write to"
         ) from error

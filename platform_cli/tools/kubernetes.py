@@ -151,7 +151,7 @@ class Kubernetes:
         """
         from platform_cli.tools.kubernetes_log import read_log
 
-        query = {"container": container, "previous": previous and "true", "tailLines": tail}
+        query = {"container": container, "previous": "true" if previous else "", "tailLines": tail}
         return read_log(self.transport, pod, namespace, query, follows=follow)
 
     def allows(self, verb: str, kind: Kind, namespace: str | None = None) -> bool:

@@ -118,7 +118,7 @@ def explain_unreachable(error: Exception, access: Access) -> PreflightError:
 
 
 def _reason(error: Exception) -> tuple[str, str]:  # noqa: PLR0911 - one return per reason
-    from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, ReadTimeoutError
+    from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ReadTimeoutError
 
     inner = _innermost(error)
     if isinstance(inner, ssl.SSLCertVerificationError):
@@ -130,12 +130,12 @@ def _reason(error: Exception) -> tuple[str, str]:  # noqa: PLR0911 - one return 
         return f"TLS failed: {inner.reason or inner}", "the client certificate may have expired; get a new kubeconfig"
     if isinstance(error, NameResolutionError):
         return "its name is not known", "correct the server's name; a private cluster needs your VPN"
-    if isinstance(error, ConnectTimeoutError):
+    if isinstance(inner, ConnectionRefusedError):
+        return "connection refused", "start the cluster, or correct the server in the kubeconfig"
+    if isinstance(error, ConnectTimeoutError) and not isinstance(error, NewConnectionError):
         return "no answer", "a private cluster is reached through its VPN or bastion only"
     if isinstance(error, ReadTimeoutError):
         return "it took the request and did not answer", "the API is overloaded or the network drops packets; try again"
-    if isinstance(inner, ConnectionRefusedError):
-        return "connection refused", "start the cluster, or correct the server in the kubeconfig"
     return str(inner) or type(inner).__name__, "see that the cluster is up and the network lets you through"
 
 

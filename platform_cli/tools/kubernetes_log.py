@@ -29,7 +29,9 @@ def read_log(
     last = ""
     for _ in range(_DROPS):
         resumed = {**query, "tailLines": None, "sinceTime": _seconds(last)} if last else query
-        answer = _open(transport, pod, namespace, {**resumed, "timestamps": "true", "follow": follows and "true"})
+        answer = _open(
+            transport, pod, namespace, {**resumed, "timestamps": "true", "follow": "true" if follows else ""}
+        )
         told, is_whole = last, True
         try:
             for line in _read_lines(answer):
