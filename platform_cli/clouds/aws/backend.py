@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from platform_cli.clouds.aws.account import FALLBACK_REGION, open_client
+from platform_cli.clouds.aws.account import open_client
 from platform_cli.clouds.aws.state_bucket import ABSENT, KIND, S3Store, explained
 from platform_cli.clouds.terraform.backend import Blob, Lock, Settings, StateBackend, StateStore, Version, parse_lock
 from platform_cli.errors import StateError
@@ -122,7 +121,7 @@ class S3Service:
 
     Attributes:
         bucket: the one that platform.yaml names; None when it names none.
-        region: of new buckets, and of the named one.
+        region: of new buckets, and of the named one; empty means the root's.
         prefix: begins the name of a new bucket.
     """
 
@@ -138,25 +137,24 @@ class S3Service:
         return KIND
 
     @property
-    def configured(self) -> Settings | None:
-        """See `StateService.configured`."""
-        return {"bucket": self.bucket, "region": self.region or _find_region()} if self.bucket else None
-
-    @property
     def hint(self) -> str:
         """See `StateService.hint`."""
         return "aws: {{state_bucket: {bucket}, state_region: {region}}}"
 
-    def name_store(self, name: str) -> Settings:
+    def configured(self, region: str) -> Settings | None:
+        """See `StateService.configured`."""
+        return {"bucket": self.bucket, "region": self.region or region} if self.bucket else None
+
+    def name_store(self, name: str, region: str) -> Settings:
         """See `StateService.name_store`. Names are taken by anybody in the world: ours have the account's hash."""
-        region = self.region or _find_region()
+        place = self.region or region
         if not name:
             with explained("the account"):
-                account = open_client("sts", profile=self.profile, region=region).get_caller_identity()["Account"]
-            name = f"{self.prefix}-tfstate-{hashlib.sha256(f'{account}/{region}'.encode()).hexdigest()[:12]}"
-        return {"bucket": name, "region": region}
+                account = open_client("sts", profile=self.profile, region=place).get_caller_identity()["Account"]
+            name = f"{self.prefix}-tfstate-{hashlib.sha256(f'{account}/{place}'.encode()).hexdigest()[:12]}"
+        return {"bucket": name, "region": place}
 
-    def open_store(self, settings: Settings) -> StateStore:
+    def open_store(self, settings: Settings, region: str) -> StateStore:  # noqa: ARG002 - the settings name it
         """See `StateService.open_store`."""
         client = open_client("s3", profile=self.profile, region=settings["region"])
         return S3Store(settings["bucket"], settings["region"], client, self.tags)
@@ -178,8 +176,3 @@ def _get(client: Any, **which: str) -> Blob | None:
         raise
     version = found.get("VersionId", "")
     return Blob(found["Body"].read(), "" if version == "null" else version, found["LastModified"].timestamp())
-
-
-def _find_region() -> str:
-    """As AWS' own tools find it, but for profiles."""
-    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or FALLBACK_REGION

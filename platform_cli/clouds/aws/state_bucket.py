@@ -108,7 +108,7 @@ class S3Store:
     def _list_gaps(self) -> Iterator[tuple[str, Callable[[], None]]]:
         """What is not as it should be, and what mends it."""
         for what, setting, name, value in _wanted(self.bucket, self.tags):
-            if _read_setting(self.client, self.bucket, setting, name) != value:
+            if not _holds(_read_setting(self.client, self.bucket, setting, name), value):
                 yield what, partial(_put_setting, self.client, self.bucket, setting, name, value)
 
 
@@ -177,6 +177,17 @@ def _read_setting(client: Any, bucket: str, setting: str, name: str) -> Any:
     if name == "LifecycleConfiguration":
         return {"Rules": found["Rules"]}
     return found.get(name, found)
+
+
+def _holds(found: Any, wanted: Any) -> bool:
+    """Whether everything wanted is in what was found; AWS fills in more. A lifecycle rule is known by its name."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        if "ID" in wanted:
+            return bool(found.get("ID") == wanted["ID"] and found.get("Status") == wanted["Status"])
+        return all(_holds(found.get(name), value) for name, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(found, list):
+        return len(found) == len(wanted) and all(map(_holds, found, wanted))
+    return bool(found == wanted)
 
 
 def _put_setting(client: Any, bucket: str, setting: str, name: str, value: Any) -> None:

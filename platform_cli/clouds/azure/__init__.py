@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from platform_cli.clouds.azure.backend import AzureService
 from platform_cli.clouds.terraform import Provider, Retention, TerraformCloud
+from platform_cli.clouds.terraform.variable import list_tags
 
 if TYPE_CHECKING:
     from platform_cli.config import Config
@@ -65,5 +67,13 @@ def open_azure(config: Config, layout: Layout) -> TerraformCloud:
         data_types=_DATA_TYPES,
         layers=_LAYERS,
         retention=_RETENTION,
+        states=AzureService(
+            subscription=wish.subscription,
+            account=wish.state_account,
+            group=wish.state_group,
+            region=wish.region or "",
+            prefix=config.name,
+            tags=list_tags(config),
+        ),
     )
     return TerraformCloud(config, layout, provider)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from platform_cli.clouds.gcp.backend import GcsService
 from platform_cli.clouds.terraform import Guards, Provider, Retention, TerraformCloud
+from platform_cli.clouds.terraform.variable import list_tags
 
 if TYPE_CHECKING:
     from platform_cli.config import Config
@@ -60,5 +62,12 @@ def open_gcp(config: Config, layout: Layout) -> TerraformCloud:
         layers=_LAYERS,
         guards=_GUARDS,
         retention=_RETENTION,
+        states=GcsService(
+            project=wish.project,
+            bucket=wish.state_bucket,
+            region=wish.region or "",
+            prefix=config.name,
+            tags=list_tags(config),
+        ),
     )
     return TerraformCloud(config, layout, provider)

@@ -173,18 +173,17 @@ class StateService(Protocol):
         """Terraform's name of the backend."""
 
     @property
-    def configured(self) -> Settings | None:
-        """The store that platform.yaml names; None when it names none."""
-
-    @property
     def hint(self) -> str:
         """What to write into platform.yaml so that it names a store, with `{}` for settings by name."""
 
-    def name_store(self, name: str) -> Settings:
-        """A store of this name, or of one made from the account when it is empty."""
+    def configured(self, region: str) -> Settings | None:
+        """The store that platform.yaml names; None when it names none. `region` is the root's own."""
 
-    def open_store(self, settings: Settings) -> StateStore:
-        """The store; it need not exist."""
+    def name_store(self, name: str, region: str) -> Settings:
+        """A store of this name, or of one made from the account when it is empty. `region` is the root's own."""
+
+    def open_store(self, settings: Settings, region: str) -> StateStore:
+        """The store; it need not exist. `region` is where it is made when platform.yaml names none."""
 
     def open_backend(self, settings: Settings, arguments: Settings) -> StateBackend:
         """One target's state in the store; `arguments` are those of `state.tfbackend`."""

@@ -51,7 +51,9 @@ def judge_vitals(found: Sequence[Vital]) -> Health:
 
 def _inspect_state(record: Record, *, interrupted: bool) -> Layer:
     written = time.strftime("%Y-%m-%d %H:%M", time.localtime(record.written))
-    facts = f"on this machine, {count_of(len(record.resources), 'resource')}, serial {record.serial}, written {written}"
+    facts = (
+        f"in {record.place}, {count_of(len(record.resources), 'resource')}, serial {record.serial}, written {written}"
+    )
     if interrupted:
         return Layer("state", Health.DEGRADED, f"the last command did not end; {_MEND}; {facts}")
     return Layer("state", Health.OK, facts)

@@ -37,6 +37,7 @@ class Move:
         arguments: those of the root's `state.tfbackend`.
         choice: the file that records where the state lies.
         current: the store that holds now, by configuration or record; None while the state is local.
+        region: the root's own.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Move:
     arguments: dict[str, str]
     choice: Path
     current: Choice | None
+    region: str
 
 
 def bootstrap(move: Move, store_name: str, *, confirm: Confirm, emit: Emit) -> Bootstrap:
@@ -82,7 +84,7 @@ def remove_store(move: Move, *, confirm: Callable[[StateStore], None]) -> str:
     """
     if move.current is None:
         raise StateError(f"the state of {move.name} is on this machine: there is no store", hint="mlops state show")
-    store = move.service.open_store(move.current.settings)
+    store = move.service.open_store(move.current.settings, move.region)
     for key, content in store.list_states().items():
         held = parse_state(content, place=f"{store.place}/{key}", written=0) if content else None
         if held and held.resources:
@@ -112,13 +114,13 @@ def require_one_state(local: LocalBackend, backend: StateBackend) -> None:
 
 def _open_store(move: Move, name: str) -> StateStore:
     current = move.current.settings if move.current else None
-    settings = current if current and not name else move.service.name_store(name)
+    settings = current if current and not name else move.service.name_store(name, move.region)
     if current and settings != current:
-        place = move.service.open_store(current).place
+        place = move.service.open_store(current, move.region).place
         raise RefusedError(
             f"the state of {move.name} lies in {place} already", hint="leave --store out, or name that one"
         )
-    return move.service.open_store(settings)
+    return move.service.open_store(settings, move.region)
 
 
 def _migrate(move: Move, backend: StateBackend, here: Record) -> Record | None:

@@ -70,6 +70,7 @@ class StatePlace:
             arguments=self._copy.backend_arguments,
             choice=self._copy.home.state_choice,
             current=self._choice,
+            region=self._copy.region,
         )
 
     @property
@@ -78,6 +79,7 @@ class StatePlace:
 
     @property
     def _choice(self) -> Choice | None:
-        if self._service is not None and self._service.configured:
-            return Choice(self._service.kind, self._service.configured)
+        named = self._service.configured(self._copy.region) if self._service else None
+        if self._service is not None and named:
+            return Choice(self._service.kind, named)
         return read_choice(self._copy.home.state_choice)

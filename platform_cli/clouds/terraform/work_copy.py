@@ -57,8 +57,12 @@ class WorkCopy:
     @property
     def backend_arguments(self) -> dict[str, str]:
         """What the root's `state.tfbackend` says; empty when there is none."""
-        path = self._source_root / _ARGUMENTS
-        return dict(_ARGUMENT.findall(path.read_text("utf-8"))) if path.is_file() else {}
+        return _read_arguments(self._source_root / _ARGUMENTS)
+
+    @property
+    def region(self) -> str:
+        """The region in the root's own `terraform.tfvars`; empty when it names none."""
+        return _read_arguments(self._source_root / "terraform.tfvars").get("region", "")
 
     @property
     def plans(self) -> Path:
@@ -138,6 +142,11 @@ def _format_backend(backend: StateBackend) -> str:
     settings = _LOCAL if backend.kind == "local" else backend.settings
     lines = "".join(f"    {name} = {json.dumps(value)}\n" for name, value in sorted(settings.items()))
     return f'terraform {{\n  backend "{backend.kind}" {{\n{lines}  }}\n}}\n'
+
+
+def _read_arguments(path: Path) -> dict[str, str]:
+    """Lines such as `key = "value"`; empty when there is no such file."""
+    return dict(_ARGUMENT.findall(path.read_text("utf-8"))) if path.is_file() else {}
 
 
 def _list_files(folder: Path) -> Iterator[Path]:
