@@ -1,69 +1,78 @@
-"""Searches an AWS account for what carries a deployment's tag, whatever Terraform's state says."""
+"""Searches an AWS account for what a deployment left, whatever Terraform's state says."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from platform_cli.clouds.aws.account import open_client
+from platform_cli.clouds.aws.sweep_name import list_named_probes
+from platform_cli.clouds.aws.sweep_network import list_compute_probes
 from platform_cli.clouds.terraform.deployment import Deployment
 from platform_cli.clouds.terraform.provider import Swept
-from platform_cli.errors import ToolError
+from platform_cli.clouds.terraform.search import Probe, Search
 
 _TAG = "deployment-id"
-_POLL_S = 5.0
-# The tagging API tells of what is gone for a while.
+# The tagging API tells of what is gone for a while, and network interfaces of load balancers linger.
 _PATIENCE_S = 120.0
 _PENDING = "PendingDeletion"
 
 
 def sweep(deployment: Deployment, profile: str | None, *, patience_s: float = _PATIENCE_S) -> Swept:
-    """Search the deployment's region, again and again while something is found and patience lasts.
+    """Search the deployment's region by tags, by the cluster's tags and by names.
 
     Raises:
         PreflightError: the SDK or the credentials are missing.
-        ToolError: AWS refused or could not be reached.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
-    deadline = time.monotonic() + patience_s
-    account = _Account(profile, deployment.region)
-    try:
-        found = account.search(deployment.id)
-        while found[0] and time.monotonic() < deadline:
-            time.sleep(min(_POLL_S, patience_s))
-            found = account.search(deployment.id)
-    except (BotoCoreError, ClientError) as error:
-        raise ToolError(f"AWS could not be searched for left-overs: {error}", hint="mlops destroy again") from error
-    checked = f"nothing with the tag {_TAG}={deployment.id} in {deployment.region}"
-    return Swept(checked=(checked,), leftovers=found[0], kept=found[1])
+    # A client costs a quarter of a second to make, and there are dozens of questions.
+    open_cached = cache(lambda service: open_client(service, profile=profile, region=deployment.region))
+    account = _Account(open_cached, deployment)
+    search = Search(errors=(BotoCoreError, ClientError), kept=deployment.kept, patience_s=patience_s)
+    compute, named = list_compute_probes(account.open, deployment), list_named_probes(account.open, deployment)
+    tagged = Probe(f"resources with the tag {_TAG}={deployment.id} in {deployment.region}", account.list_tagged)
+    found = search.run([*compute, *named, tagged])
+    unchecked = () if deployment.prefix else ("names: what all begin with is not known",)
+    return replace(found, kept=tuple(account.list_pending()), unchecked=(*found.unchecked, *unchecked))
 
 
 @dataclass(frozen=True, slots=True)
 class _Account:
     """One region of an account."""
 
-    profile: str | None
-    region: str
+    open: Callable[[str], Any]
+    deployment: Deployment
 
-    def search(self, deployment_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What is left, and the keys that AWS itself deletes when their waiting period ends."""
-        pages = self._open("resourcegroupstaggingapi").get_paginator("get_resources")
-        tagged = pages.paginate(TagFilters=[{"Key": _TAG, "Values": [deployment_id]}])
-        arns = sorted(item["ResourceARN"] for page in tagged for item in page["ResourceTagMappingList"])
-        pending = {arn: when for arn in arns if (when := self._find_deletion_date(arn))}
-        kept = tuple(f"{arn}: AWS deletes it on {when}" for arn, when in pending.items())
-        return tuple(arn for arn in arns if arn not in pending and not self._is_gone(arn)), kept
+    def list_tagged(self) -> Iterator[str]:
+        """ARNs of what carries the tag and has not ended."""
+        yield from (arn for arn in self._list_arns() if not self._find_deletion_date(arn) and not self._is_gone(arn))
+
+    def list_pending(self) -> Iterator[str]:
+        """The keys that AWS itself deletes when their waiting period ends. That they cannot be read is told above."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            dates = {arn: self._find_deletion_date(arn) for arn in self._list_arns()}
+        except (BotoCoreError, ClientError):
+            return
+        yield from (f"{arn}: AWS deletes it on {when}" for arn, when in dates.items() if when)
+
+    def _list_arns(self) -> list[str]:
+        pages = self.open("resourcegroupstaggingapi").get_paginator("get_resources")
+        tagged = pages.paginate(TagFilters=[{"Key": _TAG, "Values": [self.deployment.id]}])
+        return sorted(item["ResourceARN"] for page in tagged for item in page["ResourceTagMappingList"])
 
     def _is_gone(self, arn: str) -> bool:
         """Whether it is listed though it ended: EC2 shows what was deleted for about an hour."""
         kind, _, name = arn.rpartition(":")[2].partition("/")
         if kind == "natgateway":
-            found = self._open("ec2").describe_nat_gateways(NatGatewayIds=[name])["NatGateways"]
+            found = self.open("ec2").describe_nat_gateways(NatGatewayIds=[name])["NatGateways"]
             return all(item["State"] == "deleted" for item in found)
         if kind == "instance" and ":ec2:" in arn:
-            found = self._open("ec2").describe_instances(InstanceIds=[name])["Reservations"]
+            found = self.open("ec2").describe_instances(InstanceIds=[name])["Reservations"]
             return all(item["State"]["Name"] == "terminated" for group in found for item in group["Instances"])
         return False
 
@@ -71,8 +80,5 @@ class _Account:
         """The day on which a key goes; empty when it stays, or is no key."""
         if ":kms:" not in arn:
             return ""
-        key = self._open("kms").describe_key(KeyId=arn)["KeyMetadata"]
+        key = self.open("kms").describe_key(KeyId=arn)["KeyMetadata"]
         return f"{key['DeletionDate']:%Y-%m-%d}" if key["KeyState"] == _PENDING else ""
-
-    def _open(self, service: str) -> Any:
-        return open_client(service, profile=self.profile, region=self.region)
