@@ -82,6 +82,10 @@ def deploy(
     reference: ReferenceArgument,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; the next free one if not said.")] = None,
     deadline: Annotated[float, typer.Option(min=1, help="Seconds until it must be ready.")] = 120.0,
+    min_replicas: Annotated[int | None, typer.Option(min=0, help="On a cluster: pods at least.")] = None,
+    max_replicas: Annotated[int | None, typer.Option(min=1, help="On a cluster: pods at most.")] = None,
+    cpu: Annotated[str | None, typer.Option(help="On a cluster: cores for each pod, such as 500m.")] = None,
+    memory: Annotated[str | None, typer.Option(help="On a cluster: memory of each pod, such as 1Gi.")] = None,
     cloud: CloudOption = None,
     env: EnvOption = None,
     config: ConfigOption = None,
@@ -94,11 +98,14 @@ def deploy(
     """
     from platform_cli.render.line import Line
     from platform_cli.render.model import endpoint_line, to_document
+    from platform_cli.serving.interface import Size
     from platform_cli.tools.mlflow import ModelRef
 
     started = time.monotonic()
     with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context:
-        endpoint = context.cloud.serving().deploy(ModelRef.parse(reference), port=port, deadline_s=deadline)
+        size = Size(min_replicas=min_replicas, max_replicas=max_replicas, cpu=cpu, memory=memory)
+        serving = context.cloud.serving()
+        endpoint = serving.deploy(ModelRef.parse(reference), port=port, deadline_s=deadline, size=size)
         document = {"type": "Deployed", "endpoint": to_document(endpoint)}
         line = Line(f"{endpoint.name} {endpoint_line(endpoint)}", "✓", "serve", time.monotonic() - started)
         context.screen.show(document, [line.text])
@@ -137,9 +144,10 @@ def predict(
     from platform_cli.serving.client import predict as ask
 
     with load_context(cloud=cloud, env=env, config=config, output=output) as context:
-        url = context.cloud.serving().get(name).url
         table = _read_table(json_rows, csv_rows, file)
-        _show(context, table, ask(url, table, timeout_s=timeout), row_format)
+        with context.cloud.serving().connect(name) as url:
+            prediction = ask(url, table, timeout_s=timeout)
+        _show(context, table, prediction, row_format)
 
 
 def _read_table(json_rows: str | None, csv_rows: str | None, file: Path | None) -> Table:

@@ -64,7 +64,8 @@ def _split(request: Mapping[str, Any], rows: int) -> Iterator[dict[str, Any]]:
 def _call(method: str, url: str, document: Mapping[str, Any] | None, timeout_s: float) -> Any:
     parts = urllib.parse.urlsplit(url)
     body = None if document is None else json.dumps(document, ensure_ascii=False).encode()
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
     try:
         connection.request(method, parts.path, body, {"Content-Type": "application/json"})
         response = connection.getresponse()

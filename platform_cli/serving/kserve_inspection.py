@@ -13,7 +13,6 @@ from platform_cli.serving.interface import Endpoint, ServingState
 from platform_cli.serving.kserve_manifest import CONTAINER, MODEL, VERSION, model_path, read_storage_uri
 
 Object = Mapping[str, Any]
-_INSIDE = ".cluster.local"
 _STOPPED = "serving.kserve.io/stop"
 # A container that waits for one of these does nothing wrong.
 _UNHURRIED = ("ContainerCreating", "PodInitializing")
@@ -27,18 +26,19 @@ def read_model(service: Object) -> tuple[str, str]:
     return annotations.get(MODEL) or name or service["metadata"]["name"], annotations.get(VERSION) or version
 
 
-def inspect_service(service: Object, pods: Sequence[Object]) -> Endpoint:
+def inspect_service(service: Object, pods: Sequence[Object], *, domain: str = "") -> Endpoint:
     """The endpoint of an InferenceService.
 
     Args:
         service: the InferenceService.
         pods: its pods, in any order; those that end already do not count.
+        domain: see `find_url`.
     """
     name, wanted = read_model(service)
     living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
     ready = [pod for pod in living if is_ready(pod)]
     state, reason = _judge(service, living, ready, wanted)
-    url = find_url(service)
+    url = find_url(service, domain)
     parts = urlsplit(url)
     return Endpoint(
         name=name,
@@ -56,18 +56,16 @@ def inspect_service(service: Object, pods: Sequence[Object]) -> Endpoint:
     )
 
 
-def find_url(service: Object) -> str:
-    """Where its requests go: the gateway's address where KServe made a route, else its Service in the cluster."""
+def find_url(service: Object, domain: str) -> str:
+    """Where its requests go: through the gateway that answers for `domain`, else to its Service in the cluster.
+
+    KServe writes an address at its own domain into the status even where it makes no route for it.
+    """
     url = str((service.get("status") or {}).get("url") or "")
-    if url and not is_inside(url):
+    if domain and (urlsplit(url).hostname or "").endswith(f".{domain}"):
         return url.rstrip("/")
     metadata = service["metadata"]
     return f"http://{metadata['name']}-predictor.{metadata['namespace']}.svc.cluster.local"
-
-
-def is_inside(url: str) -> bool:
-    """Whether an address is one that only pods can reach."""
-    return (urlsplit(url).hostname or "").endswith(_INSIDE)
 
 
 def is_ready(pod: Object) -> bool:

@@ -102,7 +102,11 @@ class Rollout:
 
     def _is_up(self, deployment: Mapping[str, Any]) -> bool:
         annotations = deployment["spec"]["template"]["metadata"].get("annotations") or {}
-        return annotations.get(SPEC_HASH) == self._hash and not tell_unready("deployment", deployment)
+        if annotations.get(SPEC_HASH) != self._hash or tell_unready("deployment", deployment):
+            return False
+        # While old pods are counted the new ones may not be ready: the number that is available is theirs.
+        status = deployment.get("status") or {}
+        return bool(status.get("replicas", 0) == status.get("updatedReplicas", 0))
 
     def _check_owner(self) -> None:
         service = self._kubernetes.get(INFERENCE_SERVICE, self._wish.name, self._wish.namespace)
@@ -123,7 +127,8 @@ class Rollout:
         status = (service.get("status") or {}).get("modelStatus") or {}
         if status.get("transitionStatus") == "InvalidSpec":
             failure = status.get("lastFailureInfo") or {}
-            return Explanation(f"KServe refuses it: {failure.get('message') or failure.get('reason')}")
+            why = failure.get("message") or failure.get("reason")
+            return Explanation(f"KServe refuses it on runtime {self._wish.runtime}: {why}")
         doomed = any(_is_doomed(state) for pod in self._list_pods() for state in _list_states(pod))
         return self._explain() if doomed else None
 

@@ -14,7 +14,6 @@ from platform_cli.serving.interface import Endpoint, ServingState, Size
 from platform_cli.serving.kserve_inspection import (
     find_url,
     inspect_service,
-    is_inside,
     is_ready,
     read_model,
     suggest_service,
@@ -63,6 +62,7 @@ class KServeServing:
         runtime: the ClusterServingRuntime that serves them.
         service_account: that their pods run as.
         prometheus: URL, in the cluster, that KEDA can ask for request rates; empty when there is none.
+        domain: what the gateway answers for, as KServe is configured; empty: port-forwards lead to the models.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class KServeServing:
         runtime: str = RUNTIME,
         service_account: str = "model-server",
         prometheus: str = "",
+        domain: str = "",
     ) -> None:
         self._kubernetes = kubernetes
         self._registry = registry
@@ -81,6 +82,7 @@ class KServeServing:
         self._runtime = runtime
         self._service_account = service_account
         self._prometheus = prometheus
+        self._domain = domain
 
     def deploy(
         self, ref: ModelRef, *, port: int | None = None, deadline_s: float = 120.0, size: Size | None = None
@@ -111,7 +113,9 @@ class KServeServing:
         for pod in self._kubernetes.list(POD, self._namespace, labels=SERVICE_LABEL):
             pods[pod["metadata"]["labels"][SERVICE_LABEL]].append(pod)
         services = self._kubernetes.list(INFERENCE_SERVICE, self._namespace)
-        found = [inspect_service(service, pods[service["metadata"]["name"]]) for service in services]
+        found = [
+            inspect_service(service, pods[service["metadata"]["name"]], domain=self._domain) for service in services
+        ]
         return tuple(sorted(found, key=lambda endpoint: endpoint.name))
 
     def get(self, name: str) -> Endpoint:
@@ -122,8 +126,8 @@ class KServeServing:
     def connect(self, name: str) -> Iterator[str]:
         """See `Serving.connect`. Through the gateway where there is one, else through a port-forward."""
         service = self._require(name)
-        url, model = find_url(service), read_model(service)[0]
-        if not is_inside(url):
+        url, model = find_url(service, self._domain), read_model(service)[0]
+        if self._domain and self._domain in url:
             yield f"{url}{model_path(model)}"
             return
         with self._forward(f"service/{service['metadata']['name']}-predictor", 80) as port:
@@ -246,7 +250,8 @@ class KServeServing:
 
     def _inspect(self, service: Mapping[str, Any]) -> Endpoint:
         labels = f"{SERVICE_LABEL}={service['metadata']['name']}"
-        return inspect_service(service, list(self._kubernetes.list(POD, self._namespace, labels=labels)))
+        pods = list(self._kubernetes.list(POD, self._namespace, labels=labels))
+        return inspect_service(service, pods, domain=self._domain)
 
 
 def _is_same(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -1,0 +1,256 @@
+"""Models on a real KServe: deploy, predict, change the version, what goes wrong, undeploy."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kserve_fixtures import DEADLINE_S, FLOWERS, RUNTIME, Site, runtime
+from pipeline_fixtures import TrainedModel
+
+from platform_cli.errors import DeadlineError, MlopsError, NotFoundError, RefusedError, ToolError, UsageError
+from platform_cli.serving.client import predict
+from platform_cli.serving.interface import Endpoint, ServingState, Size
+from platform_cli.serving.kserve_manifest import DISRUPTION_BUDGET, INFERENCE_SERVICE, SERVICE_LABEL, make_name
+from platform_cli.serving.rows import Table
+from platform_cli.tools.kubernetes_kind import POD
+from platform_cli.tools.mlflow import ModelRef
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600), pytest.mark.xdist_group("kserve")]
+
+RULE = "Rule of thumb"
+
+
+def deploy(site: Site, reference: str, **options: object) -> Endpoint:
+    return site.serving().deploy(ModelRef.parse(reference), deadline_s=DEADLINE_S, **options)  # type: ignore[arg-type]
+
+
+def ask(site: Site, model: str) -> list[dict[str, object]]:
+    with site.serving().connect(model) as url:
+        return [dict(row) for row in predict(url, Table(tuple(FLOWERS))).rows]
+
+
+@pytest.fixture
+def rule(models: Site) -> Site:
+    """The rule's first version is served."""
+    deploy(models, f"{RULE}/1")
+    return models
+
+
+def test_a_trained_model_answers_as_it_does_embedded(models: Site, iris_run: TrainedModel) -> None:
+    import mlflow.pyfunc
+    import pandas as pd
+
+    deployed = deploy(models, "flower@champion", size=Size(min_replicas=1, max_replicas=1))
+    try:
+        assert (deployed.name, deployed.version, deployed.state, deployed.outcome) == (
+            "flower",
+            "1",
+            "ready",
+            "created",
+        )
+        assert deployed.pods
+        with pytest.MonkeyPatch.context() as patch:
+            iris_run.store.enter(patch)
+            mlflow.set_tracking_uri(iris_run.store.uri)
+            expected = mlflow.pyfunc.load_model(iris_run.uri).predict(pd.DataFrame(FLOWERS))
+        answered = ask(models, "flower")
+        assert [row["prediction"] for row in answered] == list(expected["prediction"])
+        assert [row["probability"] for row in answered] == pytest.approx(list(expected["probability"]), rel=1e-12)
+    finally:
+        models.serving().undeploy("flower")
+    assert models.find("flower") is None
+    assert list(models.kubernetes.list(POD, models.namespace, labels=f"{SERVICE_LABEL}=flower")) == []
+
+
+def test_the_same_again_changes_nothing(rule: Site) -> None:
+    before = rule.find(RULE)
+    assert before is not None
+    assert deploy(rule, f"{RULE}@champion").outcome == "unchanged"
+    after = rule.find(RULE)
+    assert after is not None
+    assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+
+
+def test_another_version_takes_over_without_a_gap(rule: Site) -> None:
+    stop, answers, failures = threading.Event(), [], []
+
+    def keep_asking() -> None:
+        with rule.serving().connect(RULE) as url:
+            while not stop.is_set():
+                try:
+                    answers.append(predict(url, Table(tuple(FLOWERS))).version)
+                except MlopsError as error:
+                    failures.append(error.message)
+
+    asking = threading.Thread(target=keep_asking)
+    asking.start()
+    try:
+        changed = deploy(rule, f"{RULE}/2")
+    finally:
+        stop.set()
+        asking.join()
+    assert (changed.version, changed.outcome) == ("2", "changed")
+    assert "1" in answers
+    assert ask(rule, RULE)[0]["probability"] == pytest.approx(10.9)
+    # A forward is bound to one pod: when that goes, the request in flight is lost, and the next one finds another.
+    assert len(failures) <= 2, failures
+
+
+def test_a_broken_version_leaves_the_one_before_in_charge(rule: Site) -> None:
+    with pytest.raises(
+        ToolError, match=r"version 3 does not come up: .*crashes: exit code 1.*the coefficients are gone"
+    ):
+        deploy(rule, f"{RULE}/3")
+    endpoint = rule.serving().get(RULE)
+    assert (endpoint.version, endpoint.state) == ("1", ServingState.READY)
+    assert ask(rule, RULE)[0]["prediction"] == "setosa"
+
+
+def test_pods_are_as_we_promise(rule: Site) -> None:
+    service, name = rule.find(RULE), make_name(RULE)
+    assert service is not None
+    pod = next(rule.kubernetes.list(POD, rule.namespace, labels=f"{SERVICE_LABEL}={name}"))
+    container = next(c for c in pod["spec"]["containers"] if c["name"] == "kserve-container")
+    assert [c["name"] for c in pod["spec"]["containers"]] == ["kserve-container"]
+    assert container["readinessProbe"]["httpGet"]["path"] == "/v2/models/Rule%20of%20thumb/ready"
+    assert container["resources"]["requests"] == {"cpu": "250m", "memory": "1Gi"}
+    assert pod["spec"]["serviceAccountName"] == "model-server"
+    assert pod["spec"]["affinity"]["podAntiAffinity"]
+    assert not any("serviceAccountToken" in str(volume) for volume in pod["spec"]["volumes"])
+    budget = rule.kubernetes.get(DISRUPTION_BUDGET, f"{name}-predictor", rule.namespace)
+    assert budget is not None
+    assert budget["status"]["currentHealthy"] == 1
+    scaler = rule.kubernetes.find_kind("autoscaling/v2", "HorizontalPodAutoscaler")
+    assert scaler is not None
+    found = rule.kubernetes.get(scaler, f"{name}-predictor", rule.namespace)
+    assert found is not None
+    assert (found["spec"]["minReplicas"], found["spec"]["maxReplicas"]) == (1, 3)
+
+
+def test_a_new_number_of_pods_restarts_none(rule: Site) -> None:
+    before = rule.serving().get(RULE).pods
+    changed = deploy(rule, f"{RULE}/1", size=Size(max_replicas=2))
+    assert (changed.outcome, changed.pods) == ("changed", before)
+    assert deploy(rule, f"{RULE}/1").outcome == "unchanged"
+
+
+def test_models_are_listed_with_their_state(rule: Site) -> None:
+    endpoints = {endpoint.name: endpoint for endpoint in rule.serving().list()}
+    assert endpoints[RULE] == rule.serving().get(RULE)
+    assert endpoints[RULE].url.endswith(".svc.cluster.local/v2/models/Rule%20of%20thumb")
+    assert {endpoint.outcome for endpoint in rule.serving().restore()} == {"unchanged"}
+
+
+@pytest.mark.parametrize(
+    ("reference", "hint"),
+    [("flowr", "did you mean 'flower'"), (f"{RULE}@champiom", "champion"), (f"{RULE}/9", "it has: 3, 2, 1")],
+)
+def test_what_is_not_registered_is_named(models: Site, reference: str, hint: str) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        deploy(models, reference)
+    assert hint in caught.value.hint
+
+
+def test_what_is_not_deployed_is_named(rule: Site) -> None:
+    for act in (rule.serving().get, rule.serving().undeploy):
+        with pytest.raises(NotFoundError, match="not deployed") as caught:
+            act("Rule of thum")
+        assert caught.value.hint == f"did you mean '{RULE}'?"
+
+
+@pytest.fixture
+def missing_image(models: Site) -> Iterator[str]:
+    name = f"{models.runtime}-missing"
+    models.kubernetes.apply(runtime(name, image="docker.io/library/mlops-nowhere:0.0.0"))
+    yield name
+    models.kubernetes.delete(RUNTIME, name)
+
+
+def test_a_missing_image_is_the_first_line(models: Site, missing_image: str) -> None:
+    with pytest.raises(ToolError, match=r"image docker\.io/library/mlops-nowhere:0\.0\.0 cannot be pulled"):
+        models.serving(runtime=missing_image).deploy(ModelRef.parse("flower"), deadline_s=DEADLINE_S)
+    assert models.find("flower") is None
+
+
+def test_a_missing_runtime_is_the_first_line(models: Site) -> None:
+    with pytest.raises(ToolError, match=r"version 1 does not come up: KServe refuses it on runtime no-such-runtime"):
+        models.serving(runtime="no-such-runtime").deploy(ModelRef.parse("flower"), deadline_s=DEADLINE_S)
+    assert models.find("flower") is None
+
+
+def test_what_no_node_can_hold_is_the_first_line(models: Site) -> None:
+    with pytest.raises(DeadlineError, match=r"cannot be scheduled: .*Insufficient cpu"):
+        models.serving().deploy(ModelRef.parse("flower"), deadline_s=20, size=Size(cpu="900"))
+    assert models.find("flower") is None
+
+
+def test_a_registry_that_is_away_is_the_first_line(models: Site) -> None:
+    """The pods are told another address than ours; their storage initializer says so in its last line."""
+    from platform_cli.tools.kubernetes_kind import CONFIG_MAP
+
+    place = ("mlops-platform", models.namespace)
+    config = models.kubernetes.get(CONFIG_MAP, *place)
+    assert config is not None
+    models.kubernetes.patch(CONFIG_MAP, *place, {"data": {"mlflow-tracking-uri": "http://nowhere.invalid:5000"}})
+    try:
+        with pytest.raises(
+            ToolError, match=r"storage-initializer.*cannot fetch flower/1 through http://nowhere.invalid"
+        ):
+            deploy(models, "flower")
+    finally:
+        models.kubernetes.patch(CONFIG_MAP, *place, {"data": config["data"]})
+
+
+def test_figures_that_make_no_sense_are_refused_before_anything_happens(models: Site) -> None:
+    with pytest.raises(RefusedError, match="needs at least one pod"):
+        deploy(models, "flower", size=Size(min_replicas=0))
+    with pytest.raises(UsageError, match="--max-replicas 1 is less"):
+        deploy(models, "flower", size=Size(min_replicas=2, max_replicas=1))
+    with pytest.raises(UsageError, match="no port of its own"):
+        deploy(models, "flower", port=8500)
+    assert models.find("flower") is None
+
+
+DEPLOY = """
+import sys
+from platform_cli.cluster.access import read_access
+from platform_cli.serving.kserve_registry import ClusterRegistry
+from platform_cli.serving.kserve_serving import KServeServing
+from platform_cli.tools.kubernetes import Kubernetes
+from platform_cli.tools.mlflow import ModelRef
+
+kubeconfig, namespace, reference = sys.argv[1:]
+access = read_access(kubeconfig, None, {})
+serving = KServeServing(
+    Kubernetes(access), ClusterRegistry(access, namespace=namespace), namespace=namespace, runtime=namespace
+)
+print(serving.deploy(ModelRef.parse(reference)).outcome)
+"""
+
+
+def test_a_deploy_that_was_killed_is_finished_by_the_next(rule: Site, cluster: str, tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", DEPLOY, cluster, rule.namespace, f"{RULE}/2"]
+    child = subprocess.Popen(argv, cwd=Path(__file__).parent.parent, stdout=subprocess.DEVNULL, env=dict(os.environ))
+    for _, service in rule.kubernetes.watch(INFERENCE_SERVICE, rule.namespace, name=make_name(RULE), timeout_s=60):
+        if service["metadata"]["annotations"]["mlops.dev/model-version"] == "2":
+            break
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert ask(rule, RULE)
+    assert deploy(rule, f"{RULE}/2").outcome in ("changed", "unchanged")
+    assert rule.serving().get(RULE).version == "2"
+
+
+def test_a_controller_that_restarts_meanwhile_is_waited_for(rule: Site) -> None:
+    controllers = list(rule.kubernetes.list(POD, labels="control-plane=kserve-controller-manager"))
+    assert controllers
+    for pod in controllers:
+        rule.kubernetes.delete(POD, pod["metadata"]["name"], pod["metadata"]["namespace"], grace_s=0)
+    assert deploy(rule, f"{RULE}/2").version == "2"
