@@ -50,7 +50,7 @@ COMMON = """\
   - name: wait
     container: {image: IMAGE, command: [sh, -c, "echo waiting; exec sleep 600"]}
   - name: give
-    container: {image: IMAGE, command: [sh, -c, "echo 42 rows > /tmp/summary"]}
+    container: {image: IMAGE, command: [sh, -c, "echo all rows > /tmp/summary"]}
     outputs: {parameters: [{name: summary, valueFrom: {path: /tmp/summary}}]}
 """
 
@@ -221,7 +221,8 @@ def start_server(program: str, folder: Path) -> Iterator[str]:
             wait_for_port(port, process)
             yield f"http://127.0.0.1:{port}"
         finally:
-            process.terminate()
+            # It would wait for every open stream.
+            process.kill()
             process.wait(30)
 
 

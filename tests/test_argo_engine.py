@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,9 +86,9 @@ def test_a_run_tells_its_steps_and_its_end(bench: Bench) -> None:
         ("say", "Pod", "Succeeded"),
         (run, "DAG", "Succeeded"),
     ]
-    assert finished[0].summary == "42 rows"
+    assert finished[0].summary == "all rows"
     assert workflow["metadata"]["labels"]["team"] == "blue"
-    assert find_tree(workflow) == [f"{run}: Succeeded", "give 42 rows", "say"]
+    assert find_tree(workflow) == [f"{run}: Succeeded", "give all rows", "say"]
     assert bench.engine.get("@latest")["status"] == workflow["status"]
     listed = next(item for item in bench.engine.list() if item["metadata"]["name"] == run)
     assert listed["status"]["phase"] == "Succeeded"
@@ -147,13 +148,24 @@ def test_a_running_run_is_left_stopped_and_only_then_deleted(bench: Bench) -> No
     bench.engine.delete(name)
 
 
+@pytest.mark.timeout(120)
 def test_a_run_that_waits_for_a_person_goes_on_when_resumed(bench: Bench) -> None:
     name = bench.submit(ASK)
+
+    def answer() -> None:
+        # The person may be faster than the record of the question.
+        for _ in range(300):
+            try:
+                bench.second().resume(name)
+            except StateError:
+                time.sleep(0.1)
+            else:
+                return
 
     def resume(event: Event) -> None:
         bench.events.append(event)
         if isinstance(event, Notice) and "waits for a person" in event.text:
-            threading.Thread(target=bench.second().resume, args=[name]).start()
+            threading.Thread(target=answer).start()
 
     assert bench.engine.run(name, resume)["status"]["phase"] == "Succeeded"
     assert bench.finished()["ask"].phase == "Succeeded"

@@ -43,6 +43,12 @@ ResumeOption = Annotated[
     str | None, typer.Option(metavar="RUN", help="Go on with a stopped or failed run; what succeeded stays.")
 ]
 WaitOption = Annotated[bool, typer.Option("--wait", "-w", help="Follow the run to its end; its outcome is ours.")]
+StopOption = Annotated[
+    bool, typer.Option("--stop", help="With --wait on a cluster: Ctrl-C stops the run instead of leaving it.")
+]
+ArtifactsOption = Annotated[
+    Path | None, typer.Option("--artifacts", metavar="DIR", help="Copy what the steps gave into DIR/STEP/.")
+]
 NoCacheOption = Annotated[bool, typer.Option("--no-cache", help="Run every step, even those that did not change.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run; @latest is the newest.")]
 
@@ -80,6 +86,7 @@ def submit(
     entrypoint: EntrypointOption = None,
     resume: ResumeOption = None,
     wait: WaitOption = False,
+    stop: StopOption = False,
     no_cache: NoCacheOption = False,
     cloud: CloudOption = None,
     env: EnvOption = None,
@@ -98,7 +105,7 @@ def submit(
             run = _submit_new(
                 context, engine, workflow, parameters, name=name, entrypoint=entrypoint, reuse=not no_cache
             )
-        _follow(context, engine, run) if wait else _leave(context, engine, run)
+        _follow(context, engine, run, stops=stop) if wait else _leave(context, engine, run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +159,17 @@ def _leave(context: Context, engine: Engine, run: str) -> None:
     context.screen.show({"type": "Submitted", "run": run}, [f"submitted {run}", hint])
 
 
-def _follow(context: Context, engine: Engine, run: str) -> None:
-    workflow = engine.run(run, context.screen.emit)
+def _follow(context: Context, engine: Engine, run: str, *, stops: bool) -> None:
+    from platform_cli.errors import InterruptedByUser
+
+    try:
+        workflow = engine.run(run, context.screen.emit)
+    except InterruptedByUser as left:
+        if not (stops and engine.is_remote):
+            raise
+        engine.stop(run)
+        hint = f"continue it with: mlops pipeline submit --resume {run}"
+        raise InterruptedByUser(f"run {run} was stopped", hint=hint) from left
     if workflow["status"]["phase"] != "Succeeded":
         raise _explain(workflow)
 
@@ -196,6 +212,7 @@ def list_runs(
 @app.command()
 def get(
     run: RunArgument = "@latest",
+    artifacts: ArtifactsOption = None,
     cloud: CloudOption = None,
     env: EnvOption = None,
     config: ConfigOption = None,
@@ -209,8 +226,11 @@ def get(
     from platform_cli.render.run import tree_lines
 
     with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context:
-        workflow = context.cloud.engine().get(run)
-        context.screen.show({"type": "Workflow", **workflow}, tree_lines(workflow, verbose=verbose))
+        engine = context.cloud.engine()
+        workflow = engine.get(run)
+        copied = engine.fetch_artifacts(workflow["metadata"]["name"], artifacts) if artifacts is not None else ()
+        document = {"type": "Workflow", **workflow, **({"artifacts": list(map(str, copied))} if copied else {})}
+        context.screen.show(document, [*tree_lines(workflow, verbose=verbose), *map(str, copied)])
 
 
 @app.command()
@@ -255,12 +275,13 @@ def delete(
     config: ConfigOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Remove a run that has ended, with its logs and artifacts."""
+    """Remove a run that has ended, with its logs; a cluster's bucket keeps the artifacts until its retention ends."""
     from platform_cli.cli.question import confirm
 
     with load_context(cloud=cloud, env=env, config=config, output=output) as context:
         engine = context.cloud.engine()
         name = str(engine.get(run)["metadata"]["name"])
-        confirm(f"Remove run {name} with its logs and artifacts?", yes=yes)
+        what = "its pods (artifacts stay in the bucket)" if engine.is_remote else "its logs and artifacts"
+        confirm(f"Remove run {name} with {what}?", yes=yes)
         engine.delete(name)
         context.screen.show({"type": "Deleted", "run": name}, [f"deleted {name}"])

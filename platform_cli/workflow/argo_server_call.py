@@ -6,6 +6,7 @@ The SDK's generated types lag behind the server: plain data goes in and comes ou
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,16 @@ from platform_cli.errors import MlopsError, NotFoundError, PreflightError, ToolE
 _TIMEOUT_S = 30.0
 # The server sends nothing while nothing changes; after this time we ask anew.
 _SILENCE_S = 60.0
+_BUSY = (502, 503)
+_STARTING_S, _PAUSE_S = 15.0, 0.5
+
+
+class _NotYetError(Exception):
+    """The server, or what it stands in front of, is not up yet; `reason` is what to say if it stays so."""
+
+    def __init__(self, reason: MlopsError) -> None:
+        super().__init__(reason.message)
+        self.reason = reason
 
 
 class Server:
@@ -69,7 +80,19 @@ class Server:
         query: Mapping[str, str] | None = None,
         timeout_s: float = _TIMEOUT_S,
     ) -> Any:
-        """As `ask`, but any path, and the body is still to be read."""
+        """As `ask`, but any path, and the body is still to be read. A server that is just starting is given a while."""
+        deadline = time.monotonic() + _STARTING_S
+        while True:
+            try:
+                return self._send_once(method, path, body, query, timeout_s)
+            except _NotYetError as error:
+                if time.monotonic() > deadline:
+                    raise error.reason from error.__cause__
+            time.sleep(_PAUSE_S)
+
+    def _send_once(
+        self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str] | None, timeout_s: float
+    ) -> Any:
         from argo_workflows.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
@@ -85,6 +108,8 @@ class Server:
                 _request_timeout=timeout_s,
             )
         except ApiException as error:
+            if error.status in _BUSY:
+                raise _NotYetError(_explain(error.status, error.body, self.url)) from error
             raise _explain(error.status, error.body, self.url) from error
         except HTTPError as error:
             raise PreflightError(
@@ -127,6 +152,8 @@ def _explain(status: int, body: str | bytes | None, url: str) -> MlopsError:
                 f"Argo's server at {url} does not let us: {message}",
                 hint="ask whoever runs the cluster for this right",
             )
+        case 502 | 503:
+            return PreflightError(f"Argo's server at {url} is not ready: {message}", hint="see that it is well")
         case 404:
             return NotFoundError(message, hint="see what is there: mlops pipeline list")
         case _:

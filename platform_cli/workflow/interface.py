@@ -77,7 +77,7 @@ class Engine(Protocol):
         """End a running run; it can be resumed."""
 
     def delete(self, name: str) -> None:
-        """Remove a run that has ended, with its logs and artifacts."""
+        """Remove a run that has ended, with its logs; its artifacts, too, where they are not in a shared bucket."""
 
     def resume(self, name: str) -> None:
         """Open an ended run again: what succeeded stays, the rest is Pending. Call `run` or `start` next."""
