@@ -90,6 +90,8 @@ def plan(
 ) -> int:
     """Show what deploy would do."""
     from platform_cli.change import plan_deploy, plan_destroy
+    from platform_cli.clouds.catalog import limit_to_files
+    from platform_cli.clouds.registry import open_cloud
     from platform_cli.render.plan import plan_lines
     from platform_cli.saved import write_saved
 
@@ -102,10 +104,11 @@ def plan(
     with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose, choices=choices) as context:
         if everything:
             return _plan_all(context)
+        cloud_meant = open_cloud(limit_to_files(context.config), context.layout) if offline else context.cloud
         made = (
-            plan_destroy(context.cloud, context.target, keep_data=False, emit=context.screen.emit, offline=offline)
+            plan_destroy(cloud_meant, context.target, keep_data=False, emit=context.screen.emit, offline=offline)
             if destroying
-            else plan_deploy(context.cloud, context.target, emit=context.screen.emit, offline=offline)
+            else plan_deploy(cloud_meant, context.target, emit=context.screen.emit, offline=offline)
         )
         context.screen.show(made.to_document(), plan_lines(made))
         if save is not None:

@@ -18,14 +18,23 @@ def plan_targets(config: Config, layout: Layout) -> tuple[Plan, ...]:
     return tuple(_list_plans(config, layout))
 
 
+def limit_to_files(config: Config) -> Config:
+    """Without what is known from elsewhere only: components whose charts would have to be fetched first."""
+    if config.charts.source == "folder":
+        return config
+    return config.model_copy(update={"components": config.components.model_copy(update={"install": False})})
+
+
 def _list_plans(config: Config, layout: Layout) -> Iterator[Plan]:
     for cloud in CLOUDS:
         for env in _list_environments(cloud, layout):
-            meant = config.model_copy(update={"cloud": cloud, "env": env})
+            meant = limit_to_files(config).model_copy(update={"cloud": cloud, "env": env})
             try:
-                yield plan_deploy(open_cloud(meant, layout), meant.target, offline=True)
+                made = plan_deploy(open_cloud(meant, layout), meant.target, offline=True)
             except MlopsError:
                 continue
+            if made.stages:
+                yield made
 
 
 def _list_environments(cloud: CloudName, layout: Layout) -> tuple[Env, ...]:

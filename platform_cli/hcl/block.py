@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from platform_cli.hcl.value import UNKNOWN, HclError, as_pairs
 _META = frozenset({"count", "for_each", "depends_on", "lifecycle", "provider", "providers", "source", "provisioner"})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Block:
     """One block: `kind "label" "label" {…}`."""
 
@@ -26,14 +26,14 @@ class Block:
     labels: tuple[str, ...]
     body: Node
 
-    @property
+    @cached_property
     def attributes(self) -> dict[str, Node]:
         """Expressions by the name of their attribute."""
         return {
             text_of(children(item)[0]): children(item)[1] for item in children(self.body) if item.data == "attribute"
         }
 
-    @property
+    @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """The blocks inside it."""
         return tuple(_list_blocks(self.body))
@@ -83,7 +83,13 @@ def read_blocks(path: Path) -> tuple[Block, ...]:
     Raises:
         ToolError: it is not Terraform's language, or uses what the reader does not know.
     """
-    return tuple(_list_blocks(_parse(path, path.stat().st_mtime_ns)))
+    return _read_blocks(path.read_text("utf-8", "replace"), path.name)
+
+
+@lru_cache(maxsize=512)
+def _read_blocks(text: str, name: str) -> tuple[Block, ...]:
+    """Equal files, such as those of a cloud's environments, are read once."""
+    return tuple(_list_blocks(_parse(text, name)))
 
 
 def read_values(path: Path, scope: Scope) -> dict[str, Any]:
@@ -92,20 +98,19 @@ def read_values(path: Path, scope: Scope) -> dict[str, Any]:
     Raises:
         ToolError: see `read_blocks`.
     """
-    body = Block("", (), _parse(path, path.stat().st_mtime_ns))
+    body = Block("", (), _parse(path.read_text("utf-8", "replace"), path.name))
     return {name: evaluate(node, scope) for name, node in body.attributes.items()}
 
 
-@lru_cache(maxsize=512)
-def _parse(path: Path, _written: int) -> Node:
+def _parse(text: str, name: str) -> Node:
     try:
         import hcl2
     except ImportError as error:
         raise PreflightError("python-hcl2 is not installed", hint="pip install 'mlops[terraform]'") from error
     try:
-        return children(hcl2.parses_to_tree(path.read_text("utf-8")))[0]
-    except (LarkError, UnicodeDecodeError) as error:
-        raise ToolError(f"{path}: cannot be read: {str(error).splitlines()[0]}", hint="terraform validate") from error
+        return children(hcl2.parses_to_tree(text))[0]
+    except LarkError as error:
+        raise ToolError(f"{name}: cannot be read: {str(error).splitlines()[0]}", hint="terraform validate") from error
 
 
 def _list_blocks(body: Node) -> Iterator[Block]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from platform_cli.clouds.terraform.account import Demand, Need, Offer, Pool
+from platform_cli.clouds.terraform.account import Demand, Need, Offer, Pool, sum_needs
 from platform_cli.clouds.terraform.offline import Reading
 from platform_cli.hcl.module import Assumed
 from platform_cli.hcl.value import UNKNOWN
@@ -70,15 +70,10 @@ def list_pools(reading: Reading) -> tuple[Pool, ...]:
 
 def list_needs(demand: Demand, offers: Mapping[str, Offer]) -> tuple[Need, ...]:
     """VCPUs by family and market, and what is counted one by one."""
-    needs: dict[str, Need] = {}
-    for pool in demand.pools:
-        for need in _list_pool_needs(pool, offers):
-            needs[need.key] = _add(needs[need.key], need) if need.key in needs else need
+    needs = [need for pool in demand.pools for need in _list_pool_needs(pool, offers)]
     counted = [(row, demand.count(kind)) for kind, row in _COUNTED.items()]
-    return (
-        *needs.values(),
-        *(Need(key=key, title=title, least=n, most=n, because=why) for (key, title, why), n in counted if n),
-    )
+    singles = [Need(key=key, title=title, least=n, most=n, because=why) for (key, title, why), n in counted if n]
+    return sum_needs([*needs, *singles])
 
 
 def _list_pool_needs(pool: Pool, offers: Mapping[str, Offer]) -> Iterator[Need]:
@@ -99,16 +94,6 @@ def _list_pool_needs(pool: Pool, offers: Mapping[str, Offer]) -> Iterator[Need]:
                 most=pool.most * max(vcpus),
                 because=f"pool {pool.name}",
             )
-
-
-def _add(one: Need, other: Need) -> Need:
-    return Need(
-        key=one.key,
-        title=one.title,
-        least=one.least + other.least,
-        most=one.most + other.most,
-        because=f"{one.because} and {other.because.removeprefix('pool ')}",
-    )
 
 
 def assume(region: str, account: str) -> Assumed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_cli.clouds.azure.backend import AzureService
+from platform_cli.clouds.azure.check import open_probe
 from platform_cli.clouds.terraform import Provider, Retention, TerraformCloud
 from platform_cli.clouds.terraform.variable import list_tags
 
@@ -65,6 +66,7 @@ def open_azure(config: Config, layout: Layout) -> TerraformCloud:
         variables={"region": wish.region, "subscription_id": wish.subscription},
         environment=environment,
         data_types=_DATA_TYPES,
+        probe=open_probe(wish.subscription),
         layers=_LAYERS,
         retention=_RETENTION,
         states=AzureService(

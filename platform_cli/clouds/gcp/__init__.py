@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_cli.clouds.gcp.backend import GcsService
+from platform_cli.clouds.gcp.check import open_probe
 from platform_cli.clouds.terraform import Guards, Provider, Retention, TerraformCloud
 from platform_cli.clouds.terraform.variable import list_tags
 
@@ -59,6 +60,7 @@ def open_gcp(config: Config, layout: Layout) -> TerraformCloud:
     provider = Provider(
         variables={"region": wish.region, "project_id": wish.project},
         data_types=_DATA_TYPES,
+        probe=open_probe(wish.project),
         layers=_LAYERS,
         guards=_GUARDS,
         retention=_RETENTION,

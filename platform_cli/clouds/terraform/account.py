@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -186,3 +186,24 @@ class Probe:
     unique: Mapping[str, str]
     networks: Mapping[str, str]
     log_in: str
+
+
+def sum_needs(needs: Iterable[Need]) -> tuple[Need, ...]:
+    """One need for each quota."""
+    sums: dict[str, Need] = {}
+    for need in needs:
+        sums[need.key] = _add(sums[need.key], need) if need.key in sums else need
+    return tuple(sums.values())
+
+
+def _add(one: Need, other: Need) -> Need:
+    because = (
+        one.because if other.because in one.because else f"{one.because} and {other.because.removeprefix('pool ')}"
+    )
+    return Need(
+        key=one.key,
+        title=one.title,
+        least=one.least + other.least,
+        most=one.most + other.most,
+        because=because,
+    )

@@ -16,8 +16,8 @@ from platform_cli.resource import Action, ResourceChange, RootPlan
 from platform_cli.stage import digest_of
 
 OFFLINE = (
-    "offline: read from the Terraform files and the state on this machine; the cloud was not asked, "
-    "and changes inside a resource are not seen"
+    "offline: read from the Terraform files and the state on this machine; neither cloud nor cluster was asked: "
+    "changes inside a resource are not seen, nor components whose charts are not in a folder"
 )
 
 

@@ -155,11 +155,17 @@ class Survey:
     @property
     def _identity(self) -> Identity:
         with self._lock:
+            if isinstance(self._identified, MlopsError):
+                raise self._identified
             return self._identified
 
     @cached_property
-    def _identified(self) -> Identity:
-        return self._account.identify()
+    def _identified(self) -> Identity | MlopsError:
+        """Also a failure is found once: a chain of credentials may take seconds to say no."""
+        try:
+            return self._account.identify()
+        except MlopsError as error:
+            return error
 
     @property
     def _demand(self) -> Demand:
@@ -206,6 +212,9 @@ class Survey:
 
     def _tolerate(self, look: Callable[[], Finding]) -> Callable[[], Finding]:
         def asked() -> Finding:
+            with self._lock:
+                if isinstance(self._identified, MlopsError):
+                    return Finding(ok=False, found="not asked without credentials", fix="as above", advises=True)
             try:
                 return look()
             except MlopsError as error:
