@@ -69,11 +69,11 @@ def deploy(
         PreflightError: the machine is not fit; nothing was changed.
         MlopsError: a stage failed; the next deploy goes on from there.
     """
-    with _changing(home, target, "mlops deploy"):
+    with changing(home, target, "mlops deploy"):
         _require_fit(cloud, target, emit)
         plan = plan_deploy(cloud, target, emit=emit, saved=saved)
         if not allow_replace:
-            _refuse_loss(plan)
+            refuse_loss(plan)
         confirm(plan)
         if not plan.changes:
             apply_plan(plan, run=cloud.run_stage, journal=Journal(home.journal), emit=emit)
@@ -83,17 +83,27 @@ def deploy(
         return plan
 
 
-def destroy(cloud: Cloud, target: Target, home: TargetHome, *, keep_data: bool, confirm: Confirm, emit: Emit) -> Proof:
+def destroy(
+    cloud: Cloud,
+    target: Target,
+    home: TargetHome,
+    *,
+    keep_data: bool,
+    confirm: Confirm,
+    emit: Emit,
+    delete_crds: bool = False,
+) -> Proof:
     """Take the platform away and look for anything that is left; nothing there is fine.
 
     Raises:
         StateError: another command changes the target.
         MlopsError: a stage failed; the next destroy goes on from there.
     """
-    with _changing(home, target, "mlops destroy"):
+    with changing(home, target, "mlops destroy"):
         _drop_broken_journal(home)
         before = cloud.observe(Look(operation=Operation.DESTROY, emit=emit, keep_data=keep_data))
-        plan = build_plan(Operation.DESTROY, str(target), cloud.list_removals(keep_data=keep_data), before)
+        removals = cloud.list_removals(keep_data=keep_data, delete_crds=delete_crds)
+        plan = build_plan(Operation.DESTROY, str(target), removals, before)
         confirm(plan)
         with Journal(home.journal) as journal:
             apply_plan(plan, run=cloud.run_stage, journal=journal, emit=emit)
@@ -103,7 +113,7 @@ def destroy(cloud: Cloud, target: Target, home: TargetHome, *, keep_data: bool, 
 
 
 @contextlib.contextmanager
-def _changing(home: TargetHome, target: Target, command: str) -> Iterator[None]:
+def changing(home: TargetHome, target: Target, command: str) -> Iterator[None]:
     """Hold the target's lock; a folder that only the lock was in goes with it."""
     try:
         with hold_lock(home.lock, target=str(target), command=command):
@@ -120,7 +130,12 @@ def _drop_broken_journal(home: TargetHome) -> None:
         Journal(home.journal).discard()
 
 
-def _refuse_loss(plan: Plan) -> None:
+def refuse_loss(plan: Plan) -> None:
+    """Refuse a plan that loses data.
+
+    Raises:
+        RefusedError: it does.
+    """
     if plan.dangers:
         raise RefusedError(
             f"{plan.target}: data would be lost; nothing was changed",

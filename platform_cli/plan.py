@@ -23,6 +23,7 @@ class Operation(StrEnum):
 
     DEPLOY = "deploy"
     DESTROY = "destroy"
+    UPGRADE = "upgrade"
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ class Cluster:
     folder: Path
     prefix: str
     deadline_s: float = 60.0
+    removal_s: float = 60.0
     packages: dict[str, Package] = field(default_factory=dict)
     heard: list[Event] = field(default_factory=list)
 
@@ -113,7 +114,13 @@ class Cluster:
     def platform(self) -> ClusterPlatform:
         packages = tuple(self.packages.values())
         components = tuple(package.component for package in packages)
-        return ClusterPlatform(lambda: self.access, lambda: packages, lambda: components, deadline_s=self.deadline_s)
+        return ClusterPlatform(
+            lambda: self.access,
+            lambda: packages,
+            lambda: components,
+            deadline_s=self.deadline_s,
+            removal_s=self.removal_s,
+        )
 
     @property
     def cloud(self) -> ExistingCloud:

@@ -42,6 +42,7 @@ class StandIn:
     def environment(self) -> dict[str, str]:
         return {
             "AWS_ACCESS_KEY_ID": "test",
+            "MLOPS_COMPONENTS_INSTALL": "false",
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": self.url,
             "AWS_MAX_ATTEMPTS": "2",

@@ -94,7 +94,14 @@ class PaperCloud:
         return self.layout.home(TARGET.name)
 
     def cloud(self, **infrastructure: Any) -> TerraformCloud:
-        config = Config.model_validate({"version": 1, "cloud": "aws", "infrastructure": infrastructure})
+        config = Config.model_validate(
+            {
+                "version": 1,
+                "cloud": "aws",
+                "infrastructure": infrastructure,
+                "components": {"install": False},
+            }
+        )
         provider = Provider(
             data_types=frozenset({"terraform_data"}),
             layers={"cluster": frozenset({"terraform_data"})},

@@ -121,6 +121,9 @@ def destroy(
     keep_data: Annotated[
         bool, typer.Option("--keep-data", help="Keep experiments, models and artifacts; a later deploy adopts them.")
     ] = False,
+    delete_crds: Annotated[
+        bool, typer.Option("--delete-crds", help="Remove definitions of custom resources too, and all such resources.")
+    ] = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Remove the platform and prove that nothing is left.
@@ -139,6 +142,7 @@ def destroy(
             context.target,
             context.home,
             keep_data=keep_data,
+            delete_crds=delete_crds,
             confirm=lambda made: _confirm_destroy(context, made, yes=yes),
             emit=context.screen.emit,
         )

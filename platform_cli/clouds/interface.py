@@ -69,8 +69,8 @@ class Cloud(Protocol):
     def list_stages(self) -> tuple[Stage, ...]:
         """Everything that should hold once deployed, in order. Pure."""
 
-    def list_removals(self, *, keep_data: bool) -> tuple[Stage, ...]:
-        """Everything that must be undone, in order. Pure."""
+    def list_removals(self, *, keep_data: bool, delete_crds: bool = False) -> tuple[Stage, ...]:
+        """Everything that must be undone, in order; with `delete_crds` definitions of custom resources too. Pure."""
 
     def run_stage(self, stage: Stage, emit: Emit) -> str:
         """Do the work of one stage; safe to repeat. Returns one line about it.
@@ -133,6 +133,21 @@ class Cloud(Protocol):
         Raises:
             NotReadyError: the target is not deployed.
         """
+
+
+@runtime_checkable
+class Upgrades(Protocol):
+    """A cloud whose components have versions of their own."""
+
+    def list_upgrades(self, before: Facts) -> tuple[Stage, ...]:
+        """A backup, then everything that should hold; none when no component's version moves. Pure.
+
+        Raises:
+            RefusedError: a component would skip a major version, or go back.
+        """
+
+    def roll_back(self, before: Facts, emit: Emit) -> tuple[str, ...]:
+        """Bring components that moved since `before` back to what they were; returns their names."""
 
 
 @runtime_checkable

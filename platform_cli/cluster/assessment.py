@@ -114,6 +114,8 @@ def _missing(wanted: tuple[str, ...], there: Iterable[str], noun: str) -> Assess
 def _assess_crds(work: CrdSet, seen: ClusterFacts) -> Assessment:
     if work.component in seen.foreign:
         return Risk.NONE, _adopted(seen.foreign[work.component])
+    if not work.digests:
+        return Risk.CREATE, "known once the infrastructure is there"
     missing = [name for name in work.digests if name not in seen.crds]
     differing = [name for name, digest in work.digests.items() if seen.crds.get(name, digest) != digest]
     if differing:

@@ -49,7 +49,7 @@ class Installer:
             StateError: the chart is another than was planned.
         """
         package = self._package(work.component)
-        if package.crd_digests != dict(work.digests):
+        if work.digests and package.crd_digests != dict(work.digests):
             raise self._changed(work.component)
         for crd in package.crds:
             self.kubernetes.apply(mark_crd(crd))
@@ -87,7 +87,7 @@ class Installer:
             repair(self.kubernetes, self.helm, before, emit)
         self._delete_replaced(work, emit)
         emit(Notice(level="detail", text=f"{work.component}: Helm applies {work.chart} {work.version}"))
-        done = self.helm.apply(package.chart, name=work.release, namespace=work.namespace, values=package.values)
+        done = self.helm.apply(package.chart, name=work.release, namespace=work.namespace, values=package.values or {})
         workloads = [Workload(work.namespace, *text.split("/")) for text in package.component.health]
         wait_ready(self.kubernetes, workloads, what=work.component, deadline_s=self.deadline_s, emit=emit)
         return f"{done.version}, revision {done.revision}"

@@ -163,7 +163,7 @@ def render(renderer: Helm, served: Capabilities, package: Package) -> Rendered:
             package.chart,
             name=component.release,
             namespace=component.namespace,
-            values=package.values,
+            values=package.values or {},
             kube_version=served.version,
             api_versions=served.api_versions,
         )

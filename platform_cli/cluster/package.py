@@ -22,19 +22,27 @@ class Package:
 
     Attributes:
         chart: folder or archive.
-        values: for this target; no secret is in them, only names of Secrets.
+        values: for this target; no secret is in them, only names of Secrets. None while the infrastructure that they
+            follow from is not there: then the chart is not looked for either.
         crds: what must be applied before, since Helm leaves it alone.
     """
 
     component: Component
     chart: Path
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] | None
     crds: tuple[KubernetesObject, ...] = ()
 
     @property
     def inputs(self) -> str:
-        """SHA-256 of chart and values."""
+        """SHA-256 of chart and values; empty while the values are not known."""
+        if self.values is None:
+            return ""
         return digest_of([digest_chart(self.chart), dict(self.values)])
+
+    @property
+    def brings_crds(self) -> bool:
+        """Whether there are CRDs to apply, or may be, as far as is known."""
+        return bool(self.component.crds if self.values is None else self.crds)
 
     @property
     def crd_digests(self) -> dict[str, str]:
@@ -57,23 +65,26 @@ def list_workloads(packages: Sequence[Package]) -> tuple[str, ...]:
     )
 
 
-def open_packages(components: Sequence[Component], config: Config, outputs: ClusterOutputs) -> tuple[Package, ...]:
-    """The components with their charts, wherever those come from, and their values.
+def open_packages(
+    components: Sequence[Component], config: Config, outputs: ClusterOutputs, *, known: bool = True
+) -> tuple[Package, ...]:
+    """The components with their charts, wherever those come from, and, when the outputs are `known`, their values.
 
     Raises:
         ConfigError: the charts' place is not given.
         PreflightError: a chart is not there.
     """
+    return tuple(_open_package(component, config, outputs) if known else _expect(component) for component in components)
+
+
+def _open_package(component: Component, config: Config, outputs: ClusterOutputs) -> Package:
     from platform_cli.cluster.chart import find_chart, list_crds
     from platform_cli.cluster.value import build_values
 
-    charts = {component.name: find_chart(component, config.charts) for component in components}
-    return tuple(
-        Package(
-            component=component,
-            chart=charts[component.name],
-            values=build_values(component, config, outputs),
-            crds=tuple(list_crds(charts[component.name])),
-        )
-        for component in components
-    )
+    chart = find_chart(component, config.charts)
+    values = build_values(component, config, outputs)
+    return Package(component=component, chart=chart, values=values, crds=list_crds(chart))
+
+
+def _expect(component: Component) -> Package:
+    return Package(component=component, chart=Path(component.chart), values=None)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_cli.cluster import health, stages
 from platform_cli.cluster.observation import Sight, observe_deploy
 from platform_cli.cluster.wait import DEADLINE_S
 from platform_cli.cluster.work import (
+    Backup,
     ClusterFacts,
     CrdSet,
     DrainResources,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from platform_cli.workflow.interface import Engine
 
 WORKFLOW_NAMESPACE = "argo"
+REMOVAL_S = 120.0
 
 
 class ClusterPlatform:
@@ -56,6 +59,7 @@ class ClusterPlatform:
         components: the same without charts and values, which only a deploy needs.
         forced: components that are installed although somebody else's CRDs of theirs are there.
         deadline_s: how long one component may take to become ready.
+        removal_s: how long what is deleted may take to go.
     """
 
     def __init__(
@@ -66,12 +70,14 @@ class ClusterPlatform:
         *,
         forced: Sequence[str] = (),
         deadline_s: float = DEADLINE_S,
+        removal_s: float = REMOVAL_S,
     ) -> None:
         self._open_access = access
         self._open_packages = packages
         self._open_components = components
         self._forced = forced
         self._deadline_s = deadline_s
+        self._removal_s = removal_s
 
     @cached_property
     def access(self) -> Access:
@@ -85,20 +91,23 @@ class ClusterPlatform:
 
         return Kubernetes(self.access)
 
-    def observe_deploy(self) -> ClusterFacts:
-        """What a deploy is planned from.
+    @cached_property
+    def components(self) -> Sequence[Component]:
+        """What is installed here, in order of need."""
+        return self._open_components()
+
+    def observe(self, *, deploys: bool) -> ClusterFacts:
+        """What a deploy or a destroy is planned from; for the latter a cluster that is away is a fact as well.
 
         Raises:
-            PreflightError: the cluster cannot be reached.
+            PreflightError: a deploy cannot reach the cluster.
         """
-        return observe_deploy(self._sight, self._packages, self._forced)
-
-    def observe_destroy(self) -> ClusterFacts:
-        """What a destroy is planned from; a cluster that cannot be reached is a fact as well."""
         from platform_cli.cluster.remains import observe_destroy
 
+        if deploys:
+            return observe_deploy(self._sight, self._packages, self._forced) if self.components else ClusterFacts()
         try:
-            return observe_destroy(self._sight, self._components)
+            return observe_destroy(self._sight, self.components) if self.components else ClusterFacts()
         except PreflightError as error:
             return ClusterFacts(unreachable=error.message)
 
@@ -108,12 +117,16 @@ class ClusterPlatform:
 
     def list_removals(self, *, keep_data: bool, delete_crds: bool = False) -> tuple[Stage, ...]:
         """Everything that must be undone, in order."""
-        return stages.list_removals(self._components, keep_data=keep_data, delete_crds=delete_crds)
+        return stages.list_removals(self.components, keep_data=keep_data, delete_crds=delete_crds)
 
     def run_stage(self, stage: Stage, emit: Emit) -> str:
         """Do the work of one stage."""
         work = stage.work
         match work:
+            case Backup():
+                from platform_cli.cluster.backup import back_up
+
+                return back_up(self.kubernetes, self.components, work.folder)
             case Namespaces() | CrdSet() | GeneratedSecrets() | HelmRelease() | Healthy():
                 return self._install(work, emit)
             case _:
@@ -122,7 +135,7 @@ class ClusterPlatform:
     def inspect(self) -> tuple[Layer, ...]:
         """How each part is; empty when nothing is deployed."""
         try:
-            return health.inspect(self._sight, self._components)
+            return health.inspect(self._sight, self.components)
         except PreflightError as error:
             return health.unreachable(error)
 
@@ -132,14 +145,32 @@ class ClusterPlatform:
         Raises:
             PreflightError: the cluster cannot be reached.
         """
-        wanted = {(item.namespace, item.release) for item in self._components}
+        wanted = {(item.namespace, item.release) for item in self.components}
         return any((item.namespace, item.name) in wanted for item in self._sight.helm.list())
+
+    def list_upgrades(self, before: ClusterFacts | None, backups: Path) -> tuple[Stage, ...]:
+        """A backup below `backups` and the stages of a deploy; none when no component's version moves.
+
+        Raises:
+            RefusedError: a component would skip a major version, or go back.
+        """
+        from platform_cli.cluster.upgrade import list_upgrades
+
+        return list_upgrades(self.list_stages(), before, backups) if before else ()
+
+    def roll_back(self, before: ClusterFacts | None, emit: Emit) -> tuple[str, ...]:
+        """Bring back the releases' revisions of before; returns the components."""
+        from platform_cli.cluster.upgrade import roll_back
+
+        if before is None:
+            return ()
+        return roll_back(self._sight, self.components, before, deadline_s=self._deadline_s, emit=emit)
 
     def prove_gone(self, before: ClusterFacts | None, *, keep_data: bool) -> Proof:
         """Look for anything that is left; `before` is what was there before the removals."""
         from platform_cli.cluster.proof import prove_gone
 
-        return prove_gone(self._remover, self._components, before, keep_data=keep_data)
+        return prove_gone(self._remover, self.components, before, keep_data=keep_data)
 
     def forward(self, services: Sequence[str], *, port: int | None, shows_credentials: bool, emit: Emit) -> None:
         """See `Cloud.forward`."""
@@ -188,7 +219,7 @@ class ClusterPlatform:
             case DrainResources():
                 return remover.drain(work, emit)
             case RemoveWebhooks():
-                return remover.remove_webhooks(self._components)
+                return remover.remove_webhooks(self.components)
             case RemoveRelease():
                 return remover.remove_release(work)
             case RemoveClaims():
@@ -203,10 +234,6 @@ class ClusterPlatform:
     @cached_property
     def _packages(self) -> Sequence[Package]:
         return self._open_packages()
-
-    @cached_property
-    def _components(self) -> Sequence[Component]:
-        return self._open_components()
 
     @cached_property
     def _sight(self) -> Sight:
@@ -229,13 +256,16 @@ class ClusterPlatform:
     def _remover(self) -> Remover:
         from platform_cli.cluster.removal import Remover
 
-        return Remover(sight=self._sight, components=self._components)
+        return Remover(sight=self._sight, components=self.components, deadline_s=self._removal_s)
 
 
 def open_platform(
-    config: Config, *, access: Callable[[], Access], outputs: Callable[[], ClusterOutputs]
+    config: Config, *, access: Callable[[], Access], outputs: Callable[[], ClusterOutputs], known: bool = True
 ) -> ClusterPlatform:
-    """The product's own components on a cluster; `outputs` is what the infrastructure hands on."""
+    """The product's own components on a cluster.
+
+    `outputs` is what the infrastructure hands on; they are not `known` while they are only expected.
+    """
     from platform_cli.cluster.component import read_components, select_components
     from platform_cli.cluster.package import open_packages
 
@@ -243,6 +273,6 @@ def open_platform(
         return select_components(read_components(), config, outputs())
 
     def packages() -> Sequence[Package]:
-        return open_packages(components(), config, outputs())
+        return open_packages(components(), config, outputs(), known=known)
 
     return ClusterPlatform(access, packages, components, forced=config.components.enable)

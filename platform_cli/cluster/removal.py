@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from platform_cli.cluster.component import Component
     from platform_cli.tools.kubernetes import Kubernetes
 
-DEADLINE_S = 120.0
 _PAUSE_S = 0.5
 _SPACES_OWN = ("NamespaceContentRemaining", "NamespaceFinalizersRemaining", "NamespaceDeletionContentFailure")
 
@@ -47,7 +46,7 @@ class Remover:
 
     sight: Sight
     components: Sequence[Component]
-    deadline_s: float = DEADLINE_S
+    deadline_s: float
 
     def suspend_gitops(self) -> str:
         """Keep Argo CD's Applications in our namespaces from syncing, those that generate them first."""

@@ -33,7 +33,7 @@ def list_stages(packages: Sequence[Package], after: tuple[str, ...] = ()) -> tup
         return ()
     components = [package.component for package in packages]
     secrets = list_secrets(components)
-    crds = [_crd_stage(package) for package in packages if package.crds]
+    crds = [_crd_stage(package) for package in packages if package.brings_crds]
     releases = [_release_stage(package, crds) for package in packages]
     return (
         Stage("namespaces", "namespaces", Namespaces(list_namespaces(components)), after),

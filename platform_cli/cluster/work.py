@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 KubernetesObject = Mapping[str, Any]
@@ -78,9 +79,10 @@ class Healthy:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """Have a copy of the components' custom resources and of MLflow's database on this machine."""
+    """Have a copy of all custom resources and of MLflow's database below `folder`, before these components change."""
 
     components: tuple[str, ...]
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True)

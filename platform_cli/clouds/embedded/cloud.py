@@ -57,7 +57,7 @@ class EmbeddedCloud:
         """See `Cloud.list_stages`."""
         return stages.list_stages(self._wish)
 
-    def list_removals(self, *, keep_data: bool) -> tuple[Stage, ...]:
+    def list_removals(self, *, keep_data: bool, delete_crds: bool = False) -> tuple[Stage, ...]:  # noqa: ARG002 - none
         """See `Cloud.list_removals`."""
         return stages.list_removals(self._home, keep_data=keep_data)
 

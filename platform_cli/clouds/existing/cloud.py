@@ -41,7 +41,7 @@ class ExistingCloud:
         deploys = look.operation is Operation.DEPLOY
         journal = list_files(self._home.journal)
         return Facts(
-            cluster=self._platform.observe_deploy() if deploys else self._platform.observe_destroy(),
+            cluster=None if look.offline else self._platform.observe(deploys=deploys),
             entries=frozenset(path for path in files.list_entries(self._home.root) if path not in journal),
             applied=history.applied,
             interrupted=history.interrupted,
@@ -80,7 +80,7 @@ class ExistingCloud:
 
     def list_checks(self, *, offline: bool) -> tuple[Check, ...]:
         """See `Cloud.list_checks`."""
-        return list_checks(self._config, self._home, self._platform, offline=offline)
+        return list_checks(self._home, self._platform, offline=offline)
 
     def require_deployed(self) -> None:
         """See `Cloud.require_deployed`."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from platform_cli.clouds.interface import ignore
 from platform_cli.clouds.terraform import check, health, removal
+from platform_cli.clouds.terraform.composition import Composition
 from platform_cli.clouds.terraform.demolition import Demolition
 from platform_cli.clouds.terraform.drift import inspect_drift
 from platform_cli.clouds.terraform.offline import OFFLINE, Reading, plan_offline
@@ -21,7 +22,7 @@ from platform_cli.clouds.terraform.state_place import StatePlace
 from platform_cli.clouds.terraform.survey import Survey
 from platform_cli.clouds.terraform.variable import list_variables
 from platform_cli.clouds.terraform.work_copy import WorkCopy
-from platform_cli.errors import NotReadyError, UsageError
+from platform_cli.errors import NotReadyError
 from platform_cli.events import Notice
 from platform_cli.journal import read_history
 from platform_cli.plan import Operation
@@ -54,6 +55,7 @@ class TerraformCloud:
         self._home = layout.home(config.target.name)
         self._copy = WorkCopy(layout.terraform, self._home, config.target)
         self._runner = runner or ProcessRunner()
+        self._composition = Composition(config, layout, self._record)
 
     def observe(self, look: Look) -> Facts:
         """See `Cloud.observe`. A deploy is always planned by Terraform; a destroy when its state holds something."""
@@ -68,6 +70,7 @@ class TerraformCloud:
         return Facts(
             entries=removal.list_entries(self._home),
             roots=roots,
+            cluster=self._composition.observe(look),
             deployment=removal.find_deployment(self._home, record),
             applied=history.applied,
             interrupted=history.interrupted,
@@ -77,9 +80,9 @@ class TerraformCloud:
         """See `Cloud.list_stages`."""
         self._copy.require_source()
         root = TerraformRoot(self._copy.name, self._copy.digest(self._variables))
-        return (Stage(ROOT_STAGE, "infrastructure", root),)
+        return (Stage(ROOT_STAGE, "infrastructure", root), *self._composition.list_stages())
 
-    def list_removals(self, *, keep_data: bool) -> tuple[Stage, ...]:
+    def list_removals(self, *, keep_data: bool, delete_crds: bool = False) -> tuple[Stage, ...]:  # noqa: ARG002 - all
         """See `Cloud.list_removals`.
 
         Raises:
@@ -88,7 +91,8 @@ class TerraformCloud:
         if keep_data:
             removal.require_retention(self._copy.name, possible=self._provider.retention is not None)
         root = TerraformRoot(self._copy.name, self._copy.digest(self._variables))
-        return removal.list_removals(root, self._home, keep_data=keep_data)
+        on_cluster = self._composition.list_removals()
+        return removal.list_removals(root, self._home, keep_data=keep_data, cluster=on_cluster)
 
     def run_stage(self, stage: Stage, emit: Emit) -> str:
         """See `Cloud.run_stage`."""
@@ -96,12 +100,13 @@ class TerraformCloud:
             case TerraformRoot(destroys=True):
                 return self._demolition.destroy(stage.work, emit)
             case TerraformRoot():
+                self._composition.renew()
                 return self._planner.apply(stage.work, emit)
             case RemoveFiles():
                 drop = self._provider.drop_snapshots
                 return removal.remove_files(stage.work, self._home, self._record(), drop)
             case _:
-                raise UsageError(f"{stage.name} is no stage of a cloud that Terraform makes")
+                return self._composition.run_stage(stage, emit)
 
     def prove_gone(self, before: Facts, *, keep_data: bool) -> Proof:
         """See `Cloud.prove_gone`."""
@@ -116,6 +121,7 @@ class TerraformCloud:
             return ()
         interrupted = read_history(self._home.journal).interrupted
         layers = health.inspect(record, self._provider.layers, interrupted=bool(interrupted))
+        layers = (*layers, *self._composition.inspect())
         if not refresh or not record.resources:
             return layers
         probe = self._provider.probe
@@ -137,28 +143,22 @@ class TerraformCloud:
         if record is None or not record.resources:
             raise NotReadyError(f"{self._config.target} is not deployed", hint=f"mlops deploy {self._flags}")
 
-    def forward(
-        self,
-        services: Sequence[str],
-        *,
-        port: int | None,  # noqa: ARG002 - never opened
-        shows_credentials: bool,  # noqa: ARG002 - as above
-        emit: Emit,  # noqa: ARG002 - as above
-    ) -> None:
+    def forward(self, services: Sequence[str], *, port: int | None, shows_credentials: bool, emit: Emit) -> None:
         """See `Cloud.forward`."""
-        raise self._not_yet(f"dashboard {', '.join(services)}")
+        platform = self._composition.require(f"dashboard {', '.join(services)}")
+        platform.forward(services, port=port, shows_credentials=shows_credentials, emit=emit)
 
     def engine(self) -> Engine:
         """See `Cloud.engine`."""
-        raise self._not_yet("workflows")
+        return self._composition.require("workflows").engine()
 
     def registry(self) -> Registry:
         """See `Cloud.registry`."""
-        raise self._not_yet("models")
+        return self._composition.require("models").registry()
 
     def serving(self) -> Serving:
         """See `Cloud.serving`."""
-        raise self._not_yet("serving")
+        return self._composition.require("serving").serving()
 
     def read_record(self) -> Record | None:
         """What Terraform's state holds; None when there is none.
@@ -167,13 +167,6 @@ class TerraformCloud:
             StateError: it cannot be read.
         """
         return self._record()
-
-    def _not_yet(self, what: str) -> NotReadyError:
-        return NotReadyError(
-            f"{self._config.target} has no {what} yet: on this cloud they come with the Kubernetes components, "
-            "which this version does not install",
-            hint="use --cloud embedded for them",
-        )
 
     @cached_property
     def state(self) -> StatePlace:

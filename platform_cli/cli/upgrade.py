@@ -1,0 +1,62 @@
+"""The command that moves components to newer versions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from platform_cli.cli.option import (
+    CloudOption,
+    ConfigOption,
+    Context,
+    EnvOption,
+    OutputOption,
+    VerboseOption,
+    YesOption,
+    load_context,
+)
+from platform_cli.render.screen import Output
+
+if TYPE_CHECKING:
+    from platform_cli.plan import Plan
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def upgrade(
+    cloud: CloudOption = None,
+    env: EnvOption = None,
+    config: ConfigOption = None,
+    output: OutputOption = Output.TEXT,
+    yes: YesOption = False,
+    allow_replace: Annotated[
+        bool, typer.Option("--allow-replace", help="Let resources that hold data be replaced or destroyed.")
+    ] = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Move components to the versions of this mlops.
+
+    Takes a backup first, checks health after each component, and goes back to the old versions when one fails.
+    """
+    from platform_cli.upgrade import upgrade as run_upgrade
+
+    with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context:
+        run_upgrade(
+            context.cloud,
+            context.target,
+            context.home,
+            confirm=lambda made: _confirm(context, made, yes=yes),
+            emit=context.screen.emit,
+            allow_replace=allow_replace,
+        )
+
+
+def _confirm(context: Context, made: Plan, *, yes: bool) -> None:
+    from platform_cli.cli.question import confirm
+    from platform_cli.render.plan import plan_lines
+
+    if made.changes:
+        context.screen.show(made.to_document(), plan_lines(made))
+        confirm(f"Upgrade {made.target} with {len(made.changes)} changes?", yes=yes)

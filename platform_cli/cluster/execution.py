@@ -1,0 +1,78 @@
+"""Runs a program in a container: a websocket to the API's `exec`, whose messages begin with a channel's number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from platform_cli.errors import ToolError
+from platform_cli.tools.kubernetes_kind import POD
+
+if TYPE_CHECKING:
+    from platform_cli.tools.kubernetes import Kubernetes
+
+_PROTOCOL = "v4.channel.k8s.io"
+_OUT, _ERR, _STATUS = 1, 2, 3
+_TAIL_BYTES = 4000
+
+
+def run_inside(
+    kubernetes: Kubernetes, pod: str, namespace: str, argv: Sequence[str], *, container: str, timeout_s: float
+) -> Iterator[bytes]:
+    """What the program writes to its standard output, as it comes; it gets no input.
+
+    Raises:
+        ToolError: it cannot be started, or fails; `details` has the end of what it said about it.
+    """
+    import websocket
+
+    what = f"{argv[0]} in pod {pod}"
+    errors = b""
+    try:
+        connection = _dial(kubernetes, pod, namespace, argv, container=container, timeout_s=timeout_s)
+        while message := connection.recv():
+            channel, data = message[0], message[1:]
+            if channel == _OUT and data:
+                yield data
+            elif channel == _ERR:
+                errors = (errors + data)[-_TAIL_BYTES:]
+            elif channel == _STATUS:
+                _require_success(what, data, errors)
+                return
+    except websocket.WebSocketBadStatusException as error:
+        body = (error.resp_body or b"").decode("utf-8", "replace")
+        raise ToolError(f"{what} cannot be started: {body or error.status_code}") from error
+    except (OSError, websocket.WebSocketException) as error:
+        raise ToolError(f"{what} was cut off: {error}", details=_lines(errors)) from error
+    raise ToolError(f"{what} ended without a word", details=_lines(errors))
+
+
+def _dial(
+    kubernetes: Kubernetes, pod: str, namespace: str, argv: Sequence[str], *, container: str, timeout_s: float
+) -> Any:
+    import websocket
+
+    access = kubernetes.access
+    headers, context = kubernetes.transport.connect_options()
+    asked = [("container", container), ("stdout", "true"), ("stderr", "true"), *(("command", word) for word in argv)]
+    return websocket.create_connection(
+        f"ws{access.server.removeprefix('http')}{POD.path(namespace, pod, 'exec')}?{urlencode(asked)}",
+        timeout=timeout_s,
+        header=[f"{name}: {value}" for name, value in headers.items()],
+        subprotocols=[_PROTOCOL],
+        suppress_origin=True,
+        sslopt={"context": context, "server_hostname": access.cluster.get("tls-server-name")},
+    )
+
+
+def _require_success(what: str, status: bytes, errors: bytes) -> None:
+    found = msgspec.json.decode(status)
+    if found.get("status") != "Success":
+        raise ToolError(f"{what} failed: {found.get('message', '')}", details=_lines(errors))
+
+
+def _lines(errors: bytes) -> tuple[str, ...]:
+    return tuple(errors.decode("utf-8", "replace").strip().splitlines())
