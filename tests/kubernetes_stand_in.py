@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import BytesMessage
+
 from platform_cli.cluster.access import Access
+
+
+class Channel:
+    """The API's end of a port forward: messages with a channel's number in front."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._protocol = Connection(ConnectionType.SERVER)
+
+    def send(self, channel: int, content: bytes) -> None:
+        self._socket.sendall(self._protocol.send(BytesMessage(bytes([channel]) + content)))
+
+    def receive(self) -> Iterator[bytes]:
+        """What the client sends, piece by piece, until it is gone."""
+        while data := self._read():
+            self._protocol.receive_data(data)
+            for event in self._protocol.events():
+                if isinstance(event, BytesMessage):
+                    yield bytes(event.data)
+
+    def _read(self) -> bytes:
+        try:
+            return self._socket.recv(65_536)
+        except OSError:
+            return b""
 
 
 @dataclass
@@ -20,6 +51,7 @@ class Reply:
     Attributes:
         body: a JSON document, or for `stream` the lines to send one by one.
         drops: whether the connection breaks off: before anything is sent, or for a stream after its lines.
+        channel: carries on with the connection as a websocket: told the socket, ends it by returning.
     """
 
     body: Any = None
@@ -27,6 +59,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     stream: bool = False
     drops: bool = False
+    channel: Callable[[Channel], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +83,7 @@ def refusal(status: int, reason: str, message: str, **more: Any) -> Reply:
 class KubernetesStandIn:
     """Gives the replies of each `METHOD /path` in order, the last one for ever. Use it in a `with` statement."""
 
-    def __init__(self, replies: dict[str, Sequence[Reply]]) -> None:
+    def __init__(self, replies: dict[str, Sequence[Reply]]) -> None:  # noqa: C901 - http.server wants a class
         self._replies = {key: list(given) for key, given in replies.items()}
         self._lock = threading.Lock()
         self.seen: list[Seen] = []
@@ -72,9 +105,25 @@ class KubernetesStandIn:
                         json.loads(body) if body else None,
                     )
                 )
-                self._stream(reply) if reply.stream else self._send(reply)
+                if reply.channel is not None:
+                    self._upgrade(reply.channel)
+                elif reply.stream:
+                    self._stream(reply)
+                else:
+                    self._send(reply)
 
             do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - the names are http.server's
+
+            def _upgrade(self, carry: Callable[[Channel], None]) -> None:
+                key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+                self.send_response(101)
+                self.send_header("Upgrade", "websocket")
+                self.send_header("Connection", "Upgrade")
+                self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode())
+                self.send_header("Sec-WebSocket-Protocol", self.headers["Sec-WebSocket-Protocol"])
+                self.end_headers()
+                self.close_connection = True
+                carry(Channel(self.connection))
 
             def _send(self, reply: Reply) -> None:
                 if reply.drops:

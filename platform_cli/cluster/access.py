@@ -8,7 +8,7 @@ import difflib
 import os
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ class Access:
         context: the context's name.
     """
 
-    kubeconfig: Mapping[str, Any]
+    kubeconfig: Mapping[str, Any] = field(repr=False)
     context: str
 
     @property

@@ -23,7 +23,6 @@ HOST = "127.0.0.1"
 _TRIES = 100
 _TIMEOUT_S = 10.0
 _PATIENCE_S = 20.0
-_LOOK_S = 2.0
 _ACCEPT_S = 0.5
 _BACKLOG = 128
 _HIGHEST_PORT = 65_535
@@ -81,6 +80,7 @@ class Forward:
         port: of the service, else of the pod.
         local_port: the wanted port here; the next free one is taken.
         tell: told how it does; without it nobody looks until a connection comes.
+        look_s: how often it is looked at.
     """
 
     def __init__(
@@ -92,11 +92,13 @@ class Forward:
         *,
         local_port: int = 0,
         tell: Tell | None = None,
+        look_s: float = 2.0,
     ) -> None:
         self._kubernetes = kubernetes
         self._place = (namespace, target, port)
         self._wanted = local_port
         self._tell = tell
+        self._look_s = look_s
         self._told: tuple[str, str] | None = None
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -178,7 +180,7 @@ class Forward:
                 self._report("waiting", error.message)
             else:
                 self._report("open", "")
-            self._closing.wait(_LOOK_S)
+            self._closing.wait(self._look_s)
 
     def _report(self, state: str, detail: str) -> None:
         if self._tell is not None and self._told != (state, detail) and not self._closing.is_set():

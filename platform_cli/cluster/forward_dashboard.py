@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from platform_cli.cluster.forward import HOST, Forward, open_api
-from platform_cli.cluster.forward_service import ALL, Login, Service, find_services
+from platform_cli.cluster.forward_service import ALL, DASHBOARDS, Login, Service, find_services
 from platform_cli.errors import MlopsError, NotReadyError
 from platform_cli.events import Emit, Event, Forwarded, Notice
 from platform_cli.tools.kubernetes_kind import SECRET, SERVICE
@@ -31,7 +31,7 @@ def forward_services(
     emit: Emit,
     port: int | None = None,
     shows_credentials: bool = False,
-    closing: threading.Event | None = None,
+    known: Mapping[str, Service] = DASHBOARDS,
 ) -> None:
     """Serve dashboards and models of a cluster on 127.0.0.1 until Ctrl-C; see `Cloud.forward`.
 
@@ -41,7 +41,7 @@ def forward_services(
         emit: told how each does, as `Forwarded`; never called by two threads at once.
         port: port here, for a single service.
         shows_credentials: whether passwords are told.
-        closing: ends it as Ctrl-C does.
+        known: the dashboards that there are.
 
     Raises:
         UsageError: there is no such dashboard.
@@ -49,7 +49,7 @@ def forward_services(
         NotReadyError: a service that was named is not there, or of `all` none.
     """
     kubernetes = open_api(access)
-    wanted = find_services(services)
+    wanted = find_services(services, known)
     tell = _one_at_a_time(emit)
     places = _find_places(kubernetes, wanted, is_every=ALL in services)
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
@@ -62,7 +62,7 @@ def forward_services(
             opened.serve(stack.enter_context(forward).local_port)
             if opened.port != local_port:
                 tell(Notice(level="hint", text=f"{service.name}: port {local_port} is taken, using {opened.port}"))
-        (closing or threading.Event()).wait()
+        threading.Event().wait()
 
 
 class _Opened:

@@ -104,29 +104,29 @@ DASHBOARDS: Mapping[str, Service] = {
 }
 
 
-def find_services(names: Sequence[str]) -> tuple[Service, ...]:
+def find_services(names: Sequence[str], known: Mapping[str, Service] = DASHBOARDS) -> tuple[Service, ...]:
     """The services of these names, each once; `all` stands for every dashboard, `model/NAME` for a deployed model.
 
     Raises:
         UsageError: there is no such dashboard.
     """
-    require_known(names)
-    wanted = [each for name in names for each in (DASHBOARDS if name == ALL else (name,))]
-    return tuple(DASHBOARDS.get(name) or _model(name) for name in dict.fromkeys(wanted))
+    require_known(names, known)
+    wanted = [each for name in names for each in (known if name == ALL else (name,))]
+    return tuple(known.get(name) or _model(name) for name in dict.fromkeys(wanted))
 
 
-def require_known(names: Sequence[str]) -> None:
+def require_known(names: Sequence[str], known: Mapping[str, Service] = DASHBOARDS) -> None:
     """Refuse a name that is no dashboard's and no model's.
 
     Raises:
         UsageError: there is no such dashboard.
     """
-    known = (ALL, *DASHBOARDS)
+    offered = (ALL, *known)
     for name in names:
-        if name in known or (name.startswith(MODEL_PREFIX) and name != MODEL_PREFIX):
+        if name in offered or (name.startswith(MODEL_PREFIX) and name != MODEL_PREFIX):
             continue
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)} and {MODEL_PREFIX}NAME"
+        near = difflib.get_close_matches(name, offered, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(offered)} and {MODEL_PREFIX}NAME"
         raise UsageError(f"there is no dashboard {name}", hint=hint)
 
 
