@@ -11,7 +11,7 @@ import pytest
 
 from platform_cli.cluster.access import Access, read_access
 from platform_cli.tools.kubernetes import Kubernetes
-from platform_cli.tools.kubernetes_kind import NAMESPACE
+from platform_cli.tools.kubernetes_kind import NAMESPACE, NODE
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +50,16 @@ def make_namespace(kubernetes: Kubernetes) -> Iterator[Callable[..., str]]:
     yield make
     for name in made:
         kubernetes.delete(NAMESPACE, name)
+
+
+@pytest.fixture(scope="session")
+def image(kubernetes: Kubernetes) -> str:
+    """An image with Python that the cluster's nodes have, or can pull."""
+    held = [
+        name
+        for node in kubernetes.list(NODE)
+        for each in node["status"].get("images") or ()
+        for name in each["names"] or ()
+    ]
+    ours = [name for name in held if "mlops-training" in name or "mlops-step" in name]
+    return os.environ.get("MLOPS_TEST_IMAGE") or (ours[0] if ours else "docker.io/library/python:3.11-slim")

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import functools
 import json
-import os
 import queue
 import signal
 import socket
@@ -29,7 +28,7 @@ from platform_cli.cluster.forward_service import DASHBOARDS, Login, find_service
 from platform_cli.cluster.forward_target import find_endpoint
 from platform_cli.errors import MlopsError, NotFoundError, NotReadyError, PreflightError, UsageError
 from platform_cli.tools.kubernetes import Kubernetes
-from platform_cli.tools.kubernetes_kind import DEPLOYMENT, NODE, POD
+from platform_cli.tools.kubernetes_kind import DEPLOYMENT, POD
 
 PATIENCE_S = 120
 PODS = "/api/v1/namespaces/ns/pods"
@@ -348,19 +347,6 @@ class Cutter:
         for each in (source, target):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-
-
-@pytest.fixture(scope="module")
-def image(kubernetes: Kubernetes) -> str:
-    """An image with Python that the cluster's nodes have, or can pull."""
-    held = [
-        name
-        for node in kubernetes.list(NODE)
-        for each in node["status"].get("images") or ()
-        for name in each["names"] or ()
-    ]
-    ours = [name for name in held if "mlops-training" in name or "mlops-step" in name]
-    return os.environ.get("MLOPS_TEST_IMAGE") or (ours[0] if ours else "docker.io/library/python:3.11-slim")
 
 
 @pytest.fixture
