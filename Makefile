@@ -79,6 +79,14 @@ test-terraform: $(STAMP) ## Terraform against stand-ins of the clouds (long)
 test-cluster: $(STAMP) ## On the cluster that KUBECONFIG leads to (an empty one: the platform comes and goes)
 	$(BIN)/pytest -m cluster $(ARGS)
 
+.PHONY: images
+images: ## Build the training, serving and tracking images (docker or buildah; REGISTRY=… PUSH=yes IMAGES=… OPTIONS=…)
+	sh scripts/build-images.sh
+
+.PHONY: lock-images
+lock-images: ## Resolve the images' locked versions anew (needs uv)
+	sh scripts/lock-images.sh
+
 .PHONY: lint
 lint: $(STAMP) ## ruff: style, errors, formatting
 	$(BIN)/ruff check .
