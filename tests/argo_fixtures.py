@@ -85,7 +85,7 @@ class Bench:
 
     def manifest(self, spec: str) -> Path:
         """A file with a Workflow; `spec` is YAML without its outermost indentation. Common templates are added."""
-        text = textwrap.dedent(spec)
+        text = textwrap.dedent(spec).replace("IMAGE", STEP_IMAGE)
         text += "" if "templates:" in text else "templates:\n"
         text += COMMON.replace("IMAGE", STEP_IMAGE)
         text += "volumes: [{name: gate, configMap: {name: gate, optional: true}}]\n"

@@ -104,7 +104,8 @@ def _list_gone(run: str, nodes: _Nodes) -> set[str]:
         if node["phase"] in FAILED and node["type"] in _LEAVES and not _went_on(_tried(node, nodes), nodes)
     }
     handlers = {id_ for id_, node in nodes.items() if node["name"].startswith(f"{run}.onExit")}
-    return {*failed, *handlers, *_descend(failed, nodes)}
+    tried = {_tried(nodes[id_], nodes)["id"] for id_ in failed}
+    return {*failed, *handlers, *_descend(tried, nodes)}
 
 
 def _tried(node: Mapping[str, Any], nodes: _Nodes) -> Mapping[str, Any]:

@@ -1,0 +1,288 @@
+"""Accidents on the way to a real Argo: networks, pods, images, memory, quotas, our own death."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from argo_fixtures import QUICK, Bench, nodes_of, open_bench, open_cluster
+
+from platform_cli.cluster.access import Access
+from platform_cli.errors import StateError
+from platform_cli.events import Event, NodeFinished, NodeStarted, Notice, RunFinished
+from platform_cli.tools.kubernetes import Kubernetes
+from platform_cli.tools.kubernetes_kind import POD
+from platform_cli.workflow.argo_engine import ArgoEngine
+from platform_cli.workflow.interface import WorkflowObject
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+LONG = """\
+entrypoint: main
+templates:
+  - name: main
+    dag: {tasks: [{name: long, template: wait}]}
+"""
+SLOW = """\
+entrypoint: main
+templates:
+  - name: main
+    dag:
+      tasks:
+        - {name: slow, template: slow}
+        - {name: give, template: give, dependencies: [slow]}
+  - name: slow
+    container: {image: IMAGE, command: [sh, -c, "for i in 1 2 3 4 5 6 7 8; do echo line $i; sleep 1; done"]}
+"""
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with open_bench(tmp_path_factory.mktemp("fault")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def bench(shared: Bench) -> Bench:
+    shared.events.clear()
+    return shared
+
+
+@dataclass
+class Proxy:
+    """Stands between us and the API server: passes bytes on, and can drop every connection and refuse new ones."""
+
+    target: tuple[str, int]
+    listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
+    pairs: list[tuple[socket.socket, socket.socket]] = field(default_factory=list)
+    dropped: int = 0
+
+    @property
+    def port(self) -> int:
+        return int(self.listener.getsockname()[1])
+
+    def serve(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+                server = socket.create_connection(self.target)
+            except OSError:
+                return
+            self.pairs.append((client, server))
+            threading.Thread(target=self.pump, args=[client, server], daemon=True).start()
+
+    def pump(self, client: socket.socket, server: socket.socket) -> None:
+        others = {client: server, server: client}
+        try:
+            while True:
+                for source in select.select(list(others), [], [])[0]:
+                    data = source.recv(65_536)
+                    if not data:
+                        return
+                    others[source].sendall(data)
+        except (OSError, ValueError):
+            return
+        finally:
+            client.close()
+            server.close()
+
+    def cut(self, *, for_s: float) -> None:
+        """Drop everything, refuse everything for a while, then listen on the same port again."""
+        port = self.port
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.dropped += len(self.pairs)
+        for pair in self.pairs:
+            for end in pair:
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue
+        self.pairs.clear()
+        time.sleep(for_s)
+        self.listener = socket.create_server(("127.0.0.1", port))
+        threading.Thread(target=self.serve, daemon=True).start()
+
+
+def through(access: Access, port: int) -> Access:
+    """The same cluster at another port; its certificate still says 127.0.0.1."""
+    config = json.loads(json.dumps(access.kubeconfig))
+    config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{port}"
+    return Access(config, access.context)
+
+
+def test_a_run_is_followed_over_a_network_that_comes_and_goes(bench: Bench) -> None:
+    access = open_cluster()
+    host, _, port = access.server.removeprefix("https://").rpartition(":")
+    proxy = Proxy((host, int(port)))
+    threading.Thread(target=proxy.serve, daemon=True).start()
+    engine = ArgoEngine(Kubernetes(through(access, proxy.port)), bench.namespace, patience=QUICK)
+    name = bench.submit(SLOW)
+
+    def tell(event: Event) -> None:
+        bench.events.append(event)
+        if isinstance(event, NodeStarted) and event.name == "slow":
+            threading.Thread(target=proxy.cut, kwargs={"for_s": 3}).start()
+
+    workflow = engine.run(name, tell)
+    assert proxy.dropped >= 2, "nothing was cut"
+    assert workflow["status"]["phase"] == "Succeeded"
+    assert bench.logs() == [f"line {number}" for number in range(1, 9)]
+    finished = [event.name for event in bench.events if isinstance(event, NodeFinished)]
+    assert finished == ["slow", "give", name]
+    assert isinstance(bench.events[-1], RunFinished)
+
+
+def test_a_killed_watcher_leaves_a_run_that_another_one_brings_home(bench: Bench) -> None:
+    name = bench.submit(SLOW)
+    program = (
+        "import os, sys\n"
+        "from platform_cli.cluster.access import read_access\n"
+        "from platform_cli.tools.kubernetes import Kubernetes\n"
+        "from platform_cli.workflow.argo_engine import ArgoEngine\n"
+        "engine = ArgoEngine(Kubernetes(read_access(None, None, os.environ)), sys.argv[1])\n"
+        "engine.run(sys.argv[2], lambda event: print(event, flush=True))\n"
+    )
+    argv = [sys.executable, "-c", program, bench.namespace, name]
+    watcher = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    assert watcher.stdout is not None
+    for line in watcher.stdout:
+        if "NodeStarted" in line and "'slow'" in line:
+            break
+    watcher.kill()
+    assert watcher.wait(30) == -signal.SIGKILL
+    assert bench.engine.get(name)["status"]["phase"] == "Running"
+    assert bench.engine.run(name, bench.events.append)["status"]["phase"] == "Succeeded"
+    assert bench.logs() == [f"line {number}" for number in range(1, 9)]
+
+
+def test_a_pod_that_somebody_deletes_is_made_again(bench: Bench) -> None:
+    spec = LONG.replace("template: wait", "template: stubborn") + (
+        "  - name: stubborn\n"
+        '    retryStrategy: {limit: "2", retryPolicy: Always}\n'
+        '    container: {image: IMAGE, command: [sh, -c, "echo attempt; sleep 6"]}\n'
+    )
+    name = bench.submit(spec)
+
+    def tell(event: Event) -> None:
+        bench.events.append(event)
+        if isinstance(event, NodeStarted) and event.name == "long(0)":
+            (pod,) = (pod for pod in bench.pods() if pod["metadata"]["name"].startswith(f"{name}-stubborn"))
+            bench.kubernetes.delete(POD, pod["metadata"]["name"], bench.namespace, grace_s=0)
+
+    workflow = bench.engine.run(name, tell)
+    nodes = nodes_of(workflow)
+    assert workflow["status"]["phase"] == "Succeeded"
+    assert nodes["long(0)"]["phase"] in ("Failed", "Error")
+    assert nodes["long(1)"]["phase"] == "Succeeded"
+    assert [event.kind for event in bench.events if isinstance(event, NodeStarted)][-1] == "Attempt"
+
+
+def test_the_first_line_says_out_of_memory(bench: Bench) -> None:
+    spec = LONG.replace("template: wait", "template: hungry") + (
+        "  - name: hungry\n"
+        "    container:\n"
+        "      image: IMAGE\n"
+        '      command: [python3, -c, "print(len(bytearray(400_000_000)))"]\n'
+        "      resources: {limits: {memory: 64Mi}}\n"
+    )
+    workflow = bench.run(spec)
+    assert nodes_of(workflow)["long"]["message"] == "out of memory (OOMKilled, its limit is 64Mi)"
+
+
+def test_a_missing_image_is_told_while_it_waits_and_when_its_time_is_up(bench: Bench) -> None:
+    spec = LONG.replace("template: wait", "template: missing") + (
+        "  - name: missing\n"
+        "    activeDeadlineSeconds: 15\n"
+        "    container: {image: registry.invalid/there-is:none, command: [echo]}\n"
+    )
+    workflow = bench.run(spec)
+    (notice,) = bench.notices()
+    assert notice.startswith("long waits: its image cannot be pulled: registry.invalid/there-is:none")
+    message = nodes_of(workflow)["long"]["message"]
+    assert message.startswith("its image cannot be pulled: registry.invalid/there-is:none")
+    assert message.endswith("deadline of 15s exceeded")
+
+
+def test_a_deadline_and_a_step_without_a_node_for_it_say_so(bench: Bench) -> None:
+    spec = """\
+entrypoint: main
+templates:
+  - name: main
+    dag: {failFast: false, tasks: [{name: late, template: late}, {name: huge, template: huge}]}
+  - name: late
+    activeDeadlineSeconds: 5
+    container: {image: IMAGE, command: [sleep, "600"]}
+  - name: huge
+    activeDeadlineSeconds: 12
+    container: {image: IMAGE, command: [echo], resources: {requests: {cpu: "900"}}}
+"""
+    nodes = nodes_of(bench.run(spec))
+    assert nodes["late"]["message"] == "deadline of 5s exceeded"
+    assert nodes["huge"]["message"].startswith("no node has room for it: 0/1 nodes are available: 1 Insufficient cpu")
+
+
+def test_a_full_quota_is_told_and_the_run_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    with open_bench(tmp_path, quota={"pods": "0"}) as bench:
+        name = bench.submit(LONG.replace("template: wait", "template: say"))
+
+        def tell(event: Event) -> None:
+            bench.events.append(event)
+            if isinstance(event, Notice) and "quota" in event.text:
+                raise KeyboardInterrupt
+
+        with pytest.raises(BaseException, match="goes on without us"):
+            bench.engine.run(name, tell)
+        assert bench.notices()[0].startswith("long waits: quota small is used up: requested: pods=1")
+        place = {"namespace": bench.namespace, "name": "small"}
+        quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": place, "spec": {"hard": {"pods": "5"}}}
+        bench.kubernetes.apply(quota)
+        assert bench.engine.run(name, bench.events.append)["status"]["phase"] == "Succeeded"
+
+
+def test_the_same_name_with_the_same_work_is_one_run(bench: Bench) -> None:
+    manifest = bench.manifest(LONG.replace("template: wait", "template: say"))
+
+    def submit(colour: str) -> str:
+        from platform_cli.workflow.interface import Submission
+
+        labels = {"colour": colour}
+        return bench.engine.submit(Submission(manifest=manifest, parameters={}, name="nightly", labels=labels))
+
+    assert submit("red") == submit("red") == "nightly"
+    manifest.write_text(manifest.read_text().replace("value: hello", "value: goodbye"))
+    with pytest.raises(StateError, match="another run named nightly exists"):
+        submit("red")
+    assert bench.engine.run("nightly", bench.events.append)["status"]["phase"] == "Succeeded"
+
+
+def test_a_run_is_taken_up_when_the_controller_comes_back(bench: Bench) -> None:
+    scale = ["kubectl", "-n", "argo", "scale", "deployment/workflow-controller"]
+    if os.environ.get("MLOPS_TEST_OWN_CONTROLLER") != "1":
+        pytest.skip("stops the cluster's controller for all: MLOPS_TEST_OWN_CONTROLLER=1 says that nobody minds")
+    subprocess.run([*scale, "--replicas=0"], check=True, capture_output=True)
+    wait = ["kubectl", "-n", "argo", "wait", "--for=delete", "pod", "-l", "app=workflow-controller", "--timeout=60s"]
+    subprocess.run(wait, check=True, capture_output=True)
+    try:
+        name = bench.submit(LONG.replace("template: wait", "template: say"))
+
+        def tell(event: Event) -> None:
+            bench.events.append(event)
+            if isinstance(event, Notice):
+                subprocess.run([*scale, "--replicas=1"], check=True, capture_output=True)
+
+        workflow: WorkflowObject = bench.engine.run(name, tell)
+    finally:
+        subprocess.run([*scale, "--replicas=1"], check=True, capture_output=True)
+    assert bench.notices()[0].startswith("no controller has taken the run up yet")
+    assert workflow["status"]["phase"] == "Succeeded"
