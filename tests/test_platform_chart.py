@@ -1,0 +1,460 @@
+"""Our own chart: valid Kubernetes for every target, held to Pod Security, roles and policies by a real API server."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from target_samples import CLOUDS, make_config, make_outputs, select
+
+from platform_cli.cluster.bundle import list_images
+from platform_cli.cluster.chart import find_chart
+from platform_cli.cluster.value import build_values
+from platform_cli.errors import ToolError
+from platform_cli.tools.helm import open_renderer
+from platform_cli.tools.helm_manifest import parse_manifests
+from platform_cli.tools.kubernetes import Kubernetes
+
+ROOT = Path(__file__).resolve().parent.parent
+CHART = ROOT / "infrastructure" / "helm" / "charts" / "platform"
+CRDS = ROOT.parent / "shared" / "crds"
+LAYERS = ("platform", "platform-secrets", "platform-catalog")
+# Definitions that no folder of ours has: Gateway API comes with the gateway's chart.
+WITHOUT_CRD = {"GatewayClass", "Gateway"}
+
+
+@cache
+def render(cloud: str) -> dict[str, tuple[dict[str, Any], ...]]:
+    """What each layer of our chart makes on a cloud."""
+    config, outputs, helm = make_config(cloud), make_outputs(cloud), open_renderer()
+    return {
+        item.name: helm.render(
+            find_chart(item, config.charts),
+            name=item.release,
+            namespace=item.namespace,
+            values=build_values(item, config, outputs),
+            kube_version="1.35",
+        )
+        for item in select(cloud)
+        if item.is_ours
+    }
+
+
+def objects(cloud: str) -> tuple[dict[str, Any], ...]:
+    return tuple(item for layer in render(cloud).values() for item in layer)
+
+
+def of_kind(cloud: str, kind: str) -> dict[str, dict[str, Any]]:
+    """By `namespace/name`."""
+    found = [item for item in objects(cloud) if item["kind"] == kind]
+    return {f"{item['metadata'].get('namespace', '')}/{item['metadata']['name']}": item for item in found}
+
+
+def is_custom(item: dict[str, Any]) -> bool:
+    group = item["apiVersion"].rpartition("/")[0]
+    return ("." in group and not group.endswith(".k8s.io")) or group == "gateway.networking.k8s.io"
+
+
+def pods(item: Any) -> Iterator[dict[str, Any]]:
+    """Every pod spec inside an object."""
+    if isinstance(item, dict):
+        if "containers" in item:
+            yield item
+        for value in item.values():
+            yield from pods(value)
+    elif isinstance(item, list):
+        for value in item:
+            yield from pods(value)
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_every_object_is_valid_kubernetes(cloud: str) -> None:
+    import kubernetes_validate
+
+    for item in objects(cloud):
+        if not is_custom(item):
+            kubernetes_validate.validate(item, "1.35", strict=True)
+
+
+@cache
+def read_schemas() -> dict[tuple[str, str, str], dict[str, Any]]:
+    """The schema of every custom resource, by group, version and kind."""
+    schemas = {}
+    for path in sorted(CRDS.glob("*/*.yaml")):
+        for crd in parse_manifests([path.read_text("utf-8")], what=path.name):
+            spec = crd.get("spec", {})
+            for version in spec.get("versions", ()):
+                key = (spec["group"], version["name"], spec["names"]["kind"])
+                schemas[key] = version["schema"]["openAPIV3Schema"]
+    return schemas
+
+
+def close(schema: Any) -> Any:
+    """The schema with unknown fields refused, as the API server prunes them without a word."""
+    if isinstance(schema, list):
+        return [close(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: close(value) for key, value in schema.items()}
+    opaque = schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("x-kubernetes-embedded-resource")
+    if isinstance(schema.get("properties"), dict) and not opaque:
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_every_custom_resource_fits_its_definition(cloud: str) -> None:
+    import jsonschema
+
+    if not CRDS.is_dir():
+        pytest.skip("needs the custom resource definitions beside the checkout")
+    for item in objects(cloud):
+        if is_custom(item) and item["kind"] not in WITHOUT_CRD:
+            group, _, version = item["apiVersion"].partition("/")
+            schema = close(read_schemas()[group, version, item["kind"]])
+            schema["properties"]["metadata"] = {"type": "object"}
+            problems = [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(item)]
+            assert problems == [], f"{item['kind']}/{item['metadata']['name']}"
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_every_container_is_restricted(cloud: str) -> None:
+    for item in objects(cloud):
+        for pod in pods(item):
+            for container in (*pod["containers"], *pod.get("initContainers", ())):
+                context = container["securityContext"]
+                assert context["readOnlyRootFilesystem"], item["metadata"]["name"]
+                assert context["allowPrivilegeEscalation"] is False
+                assert context["capabilities"] == {"drop": ["ALL"]}
+                assert container["resources"]["requests"]
+                assert container["resources"]["limits"]["memory"]
+                assert container.get("imagePullPolicy") == "IfNotPresent"
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_no_image_is_called_latest(cloud: str) -> None:
+    assert [name for name in list_images(objects(cloud)) if ":" not in name or name.endswith(":latest")] == []
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_namespaces_are_restricted_or_say_why_not(cloud: str) -> None:
+    for item in of_kind(cloud, "Namespace").values():
+        level = item["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
+        reason = item["metadata"]["annotations"].get("mlops.io/pod-security-reason", "")
+        assert (level == "restricted") != bool(reason)
+        # KServe's webhook passes by namespaces with this label: models would start without their files.
+        assert "control-plane" not in item["metadata"]["labels"]
+
+
+def test_the_working_namespaces_are_restricted_everywhere() -> None:
+    for cloud in CLOUDS:
+        found = of_kind(cloud, "Namespace")
+        levels = {name: found[f"/{name}"]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] for name in WORK}
+        assert set(levels.values()) == {"restricted"}
+
+
+WORK = ("argo", "mlflow", "mlops", "mlops-system", "argocd", "cert-manager")
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_every_component_namespace_is_made_and_denied_by_default(cloud: str) -> None:
+    wanted = {item.namespace for item in select(cloud)} - {"kube-system"}
+    assert {key.strip("/") for key in of_kind(cloud, "Namespace")} == wanted
+    denied = {key.partition("/")[0] for key in of_kind(cloud, "NetworkPolicy") if key.endswith("/default-deny")}
+    assert denied == wanted
+
+
+def test_openings_lead_only_where_they_must() -> None:
+    policies = of_kind("aws", "NetworkPolicy")
+    tracking = policies["mlflow/allow-tracking"]["spec"]["ingress"][0]
+    spaces = [item["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for item in tracking["from"]]
+    assert (spaces, tracking["ports"]) == (
+        ["argo", "mlops", "monitoring", "envoy-gateway-system"],
+        [{"port": 5000, "protocol": "TCP"}],
+    )
+    open_to_all = [key for key, item in policies.items() if any("from" not in rule for rule in rules_of(item))]
+    assert all(key.endswith(("/allow-webhook", "/allow-traffic")) for key in open_to_all)
+    assert open_to_all
+
+
+def rules_of(policy: dict[str, Any]) -> list[dict[str, Any]]:
+    return policy["spec"].get("ingress", [])
+
+
+def test_a_database_and_a_store_of_ones_own_can_be_reached() -> None:
+    assert extra_ports("aws", {}) == [5432]
+    store = {"uri": "s3://bucket/folder", "endpoint": "http://172.30.0.1:5566"}
+    assert extra_ports("existing", {"existing": {"artifact_store": store}}) == [5566]
+
+
+def extra_ports(cloud: str, sections: dict[str, Any]) -> list[int]:
+    from platform_cli.cluster.outputs import existing_outputs
+
+    config = make_config(cloud, **sections)
+    outputs = existing_outputs(config) if cloud == "existing" else make_outputs(cloud)
+    values = build_values(select(cloud)[0], config, outputs)
+    return values["networkPolicies"]["egressPorts"][3:]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_a_store_comes_only_where_there_is_no_bucket(cloud: str) -> None:
+    assert ("mlops-system/object-store" in of_kind(cloud, "Deployment")) == (cloud in ("existing", "local"))
+
+
+def test_secrets_are_made_up_and_stand_nowhere() -> None:
+    secrets = of_kind("existing", "Secret")
+    assert set(secrets) == {"mlops-system/object-store", "argo/object-store", "mlflow/object-store"}
+    contents = [item["data"] for item in secrets.values()]
+    assert contents[0] == contents[1] == contents[2]
+    assert len(contents[0]["secret-key"]) >= 40
+    for cloud in ("aws", "azure", "gcp"):
+        assert of_kind(cloud, "Secret") == {}
+
+
+@pytest.mark.parametrize("cloud", ["aws", "azure", "gcp"])
+def test_the_secret_store_fills_what_the_charts_name(cloud: str) -> None:
+    found = of_kind(cloud, "ExternalSecret")
+    assert set(found) == {
+        "mlflow/mlflow-database",
+        "argo/mlflow-database",
+        "mlflow/mlflow-flask-key",
+        "monitoring/grafana-admin",
+        "argocd/argo-cd-admin",
+    }
+    keys = {item["secretKey"] for item in found["mlflow/mlflow-flask-key"]["spec"]["data"]}
+    assert keys == {"MLFLOW_FLASK_SERVER_SECRET_KEY"}
+    entry = found["mlflow/mlflow-database"]["spec"]["data"][0]["remoteRef"]["key"]
+    assert entry == "mlops-dev-mlflow-database"
+
+
+def test_an_unknown_secret_store_is_refused() -> None:
+    values = {"layers": ["secrets"], "secretStore": {"kind": "shoebox"}}
+    with pytest.raises(ToolError):
+        open_renderer().render(CHART, name="platform", namespace="mlops-system", values=values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"layers": ["everything"]},
+        {"layers": []},
+        {"namespaces": {"argo": {"podSecurity": "lax"}}},
+        {"objectStore": {"enabled": "yes"}},
+        {"objectstore": {"enabled": True}},
+        {"nodes": {"pools": {"gpu": {"maximum": 1}}}},
+    ],
+    ids=["layer", "no-layer", "level", "text", "unknown-key", "unknown-pool-key"],
+)
+def test_values_that_make_no_sense_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ToolError):
+        open_renderer().render(CHART, name="platform", namespace="mlops-system", values=values)
+
+
+def test_pools_that_start_at_zero_become_node_pools() -> None:
+    pools = of_kind("aws", "NodePool")
+    assert set(pools) == {"/training"}
+    spec = pools["/training"]["spec"]["template"]["spec"]
+    assert spec["taints"] == [{"key": "mlops.io/pool", "value": "training", "effect": "NoSchedule"}]
+    assert of_kind("gcp", "NodePool") == {}
+
+
+def test_the_template_names_the_code_that_comes_with_it() -> None:
+    template = of_kind("aws", "WorkflowTemplate")["argo/ml-training-pipeline"]
+    given = {item["name"]: item["value"] for item in template["spec"]["arguments"]["parameters"]}
+    assert f"argo/{given['step-code']}" in of_kind("aws", "ConfigMap")
+    assert given["image"].startswith("registry.example/mlops/mlops-training:")
+    original = yaml.safe_load((ROOT / "pipelines/training/ml-training-workflow.yaml").read_text())
+    for item in (original, template := copy.deepcopy(template)):
+        item["metadata"] = {}
+        item["spec"]["arguments"]["parameters"] = [
+            parameter for parameter in item["spec"]["arguments"]["parameters"] if parameter["name"] != "image"
+        ]
+    assert template == original
+
+
+def test_what_steps_and_models_ask_for_is_where_they_look() -> None:
+    for space in ("argo", "mlops"):
+        data = of_kind("azure", "ConfigMap")[f"{space}/mlops-platform"]["data"]
+        assert set(data) == {"mlflow-tracking-uri", "mlflow-artifact-root", "environment", "cloud"}
+        assert data["mlflow-tracking-uri"] == "http://mlflow.mlflow.svc.cluster.local:5000"
+    account = of_kind("azure", "ServiceAccount")["mlops/model-server"]
+    assert account["metadata"]["annotations"] == {"azure.workload.identity/client-id": "an-id"}
+
+
+def test_rendering_twice_gives_the_same_but_for_made_up_secrets() -> None:
+    render.cache_clear()
+    first = render("existing")
+    render.cache_clear()
+    second = render("existing")
+    assert first["platform-catalog"] == second["platform-catalog"]
+    changed = [item["kind"] for item, other in zip(first["platform"], second["platform"], strict=True) if item != other]
+    assert changed == ["Secret"] * 3
+
+
+def test_alerts_and_dashboards_use_metrics_that_somebody_makes() -> None:
+    """Ours are those of the model server, of the recorded rules, and the drift monitor's."""
+    text = (CHART / "files" / "rules.yaml").read_text()
+    boards = [json.loads(path.read_text()) for path in sorted((CHART / "files" / "dashboards").glob("*.json"))]
+    expressions = re.findall(r"expr: (.*)", text)
+    expressions += [target["expr"] for board in boards for panel in board["panels"] for target in panel["targets"]]
+    recorded = set(re.findall(r"record: (\S+)", text))
+    assert {name for line in expressions for name in re.findall(r"\bmlops:[a-z0-9_:]+", line)} <= recorded
+    server = (ROOT / "pipelines/serving/src/open_inference/metric.py").read_text()
+    for line in expressions:
+        for name in re.findall(r"\bmlops_[a-z_]+", line):
+            metric = re.sub(r"_(total|bucket|count|sum)$", "", name)
+            assert f'"{metric}"' in server or name == "mlops_drift_psi", name
+    assert {board["uid"] for board in boards} == {"mlops-pipelines", "mlops-platform", "mlops-serving"}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian: prometheus)")
+def test_promtool_accepts_the_rules(tmp_path: Path) -> None:
+    rule = of_kind("aws", "PrometheusRule")["monitoring/mlops"]
+    file = tmp_path / "rules.yaml"
+    file.write_text(yaml.safe_dump(rule["spec"]))
+    done = subprocess.run(["promtool", "check", "rules", str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(shutil.which("checkov") is None, reason="needs checkov")
+def test_checkov_finds_nothing_unexplained(tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(objects("existing")))
+    words = ["checkov", "--framework", "kubernetes", "--directory", str(tmp_path), "--compact", "--quiet"]
+    words += ["--skip-check", ",".join(CHECKOV_SKIPS)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+# Each with its reason.
+CHECKOV_SKIPS = {
+    "CKV_K8S_11": "no limit of cores: a throttled server is slower than a busy node",
+    "CKV_K8S_15": "tags name a version, and a closed network has no registry to ask each time",
+    "CKV_K8S_35": "S3 keys are read from the environment by the gateway",
+    "CKV_K8S_40": "the images' user is 10001",
+    "CKV_K8S_43": "digests are of one platform; a bundle lists them",
+}
+
+
+# --- on a real cluster ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def spaces(kubernetes: Kubernetes) -> Iterator[dict[str, str]]:
+    """Namespaces of this test's own for those of the platform, with the same labels."""
+    import uuid
+
+    from platform_cli.tools.kubernetes_kind import NAMESPACE
+
+    mark = uuid.uuid4().hex[:6]
+    made = {}
+    for item in of_kind("existing", "Namespace").values():
+        name = item["metadata"]["name"]
+        made[name] = f"chart-{mark}-{name}"
+        kubernetes.apply({**item, "metadata": {**item["metadata"], "name": made[name]}})
+    yield made
+    for name in made.values():
+        kubernetes.delete(NAMESPACE, name)
+
+
+@pytest.mark.cluster
+def test_the_api_server_takes_every_object(kubernetes: Kubernetes, spaces: dict[str, str]) -> None:
+    taken = 0
+    for item in objects("existing"):
+        if is_custom(item) and kubernetes.find_kind(item["apiVersion"], item["kind"]) is None:
+            continue
+        metadata = dict(item["metadata"])
+        if "namespace" in metadata:
+            metadata["namespace"] = spaces[metadata["namespace"]]
+        kubernetes.apply({**item, "metadata": metadata}, dry_run=True)
+        taken += 1
+    assert taken > 80
+
+
+@pytest.mark.cluster
+def test_pod_security_takes_our_pods_and_no_others(kubernetes: Kubernetes, spaces: dict[str, str]) -> None:
+    from platform_cli.errors import MlopsError
+
+    for item in objects("existing"):
+        for number, pod in enumerate(pods(item)):
+            namespace = spaces[item["metadata"].get("namespace", "mlops")]
+            metadata = {"name": f"{item['metadata']['name'][:40]}-{number}", "namespace": namespace}
+            plain = {key: value for key, value in pod.items() if key in POD_KEYS}
+            context = {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
+            spec = {"securityContext": context, **plain, "serviceAccountName": "default"}
+            for container in spec["containers"]:
+                container.setdefault("volumeMounts", [])
+            kubernetes.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}, dry_run=True)
+    careless = {"containers": [{"name": "a", "image": "example.invalid/a:1"}]}
+    metadata = {"name": "careless", "namespace": spaces["mlops"]}
+    with pytest.raises(MlopsError, match="PodSecurity"):
+        kubernetes.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": careless}, dry_run=True)
+
+
+POD_KEYS = ("containers", "initContainers", "securityContext", "volumes")
+# Who may do what: group, verb, resource, namespace.
+CAN = [
+    ("mlops:viewers", "list", "workflows.argoproj.io", "argo"),
+    ("mlops:viewers", "get", "pods/log", "argo"),
+    ("mlops:data-scientists", "create", "workflows.argoproj.io", "argo"),
+    ("mlops:data-scientists", "delete", "workflows.argoproj.io", "argo"),
+    ("mlops:data-scientists", "create", "inferenceservices.serving.kserve.io", "mlops"),
+    ("mlops:data-scientists", "create", "pods/portforward", "mlflow"),
+    ("mlops:operators", "delete", "deployments.apps", "argocd"),
+    ("mlops:operators", "get", "secrets", "mlflow"),
+]
+CANNOT = [
+    ("mlops:viewers", "create", "workflows.argoproj.io", "argo"),
+    ("mlops:viewers", "get", "secrets", "argo"),
+    ("mlops:viewers", "create", "pods/portforward", "mlflow"),
+    ("mlops:data-scientists", "get", "secrets", "argo"),
+    ("mlops:data-scientists", "get", "secrets", "mlflow"),
+    ("mlops:data-scientists", "create", "workflows.argoproj.io", "mlops"),
+    ("mlops:data-scientists", "create", "pods/exec", "mlops"),
+    ("mlops:data-scientists", "delete", "deployments.apps", "mlflow"),
+    ("mlops:data-scientists", "list", "pods", "argocd"),
+    ("mlops:operators", "delete", "deployments.apps", "kube-system"),
+    ("mlops:operators", "get", "secrets", "kube-system"),
+    ("mlops:strangers", "list", "pods", "argo"),
+]
+
+
+@pytest.fixture(scope="module")
+def bound(kubernetes: Kubernetes, spaces: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The roles, under names of this test's own, bound in its namespaces."""
+    from platform_cli.tools.kubernetes_kind import Kind
+
+    mark = spaces["argo"].removesuffix("-argo")
+    cluster_role = Kind("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False)
+    names = []
+    for item in of_kind("existing", "ClusterRole").values():
+        names.append(f"{mark}-{item['metadata']['name']}")
+        kubernetes.apply({**item, "metadata": {**item["metadata"], "name": names[-1]}})
+    for item in of_kind("existing", "RoleBinding").values():
+        metadata = {**item["metadata"], "namespace": spaces[item["metadata"]["namespace"]]}
+        role = {**item["roleRef"], "name": f"{mark}-{item['roleRef']['name']}"}
+        kubernetes.apply({**item, "metadata": metadata, "roleRef": role})
+    yield spaces
+    for name in names:
+        kubernetes.delete(cluster_role, name)
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize(("row", "expected"), [(row, True) for row in CAN] + [(row, False) for row in CANNOT])
+def test_roles_allow_what_they_say(
+    cluster: str, bound: dict[str, str], row: tuple[str, str, str, str], *, expected: bool
+) -> None:
+    group, verb, resource, space = row
+    kind, _, part = resource.partition("/")
+    words = ["kubectl", "--kubeconfig", cluster, "auth", "can-i", verb, kind, f"--subresource={part}"]
+    words += ["--as=somebody", f"--as-group={group}", "-n", bound.get(space, space)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.stdout.strip() == "yes") is expected, done.stdout + done.stderr
