@@ -8,8 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from platform_cli.cluster.assessment import plan_release
-from platform_cli.cluster.work import HelmRelease, Ref
+from platform_cli.cluster.assessment import plan_health, plan_release
+from platform_cli.cluster.work import Healthy, HelmRelease, Ref
 from platform_cli.plan_assess import assess
 from platform_cli.resource import HARMLESS, MonthlyCost, ResourceChange, RootPlan
 from platform_cli.risk import Assessment, Risk
@@ -84,6 +84,8 @@ def _plan_stage(stage: Stage, facts: Facts) -> PlannedStage:
     doubted = stage.name in facts.interrupted
     if isinstance(stage.work, HelmRelease):
         return _plan_release(stage, stage.work, facts, (risk, reason), doubted=doubted)
+    if isinstance(stage.work, Healthy):
+        stage = replace(stage, work=plan_health(stage.work, facts.cluster))
     if isinstance(stage.work, TerraformRoot) and stage.work.root in facts.roots:
         return _plan_root(stage, stage.work, facts.roots[stage.work.root], (risk, reason), doubted=doubted)
     if risk is Risk.NONE and doubted:

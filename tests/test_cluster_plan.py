@@ -211,6 +211,15 @@ def test_what_somebody_else_runs_is_adopted_not_touched_in_doubt_neither() -> No
     assert plan.stages[1].resources == ()
 
 
+def test_nobody_waits_for_what_somebody_else_runs() -> None:
+    work = Healthy((("mlflow", ("mlflow/deployment/a",)), ("argo", ("argo/deployment/b",))))
+    unready = {"mlflow/deployment/a": "absent", "argo/deployment/b": "absent"}
+    seen = ClusterFacts(foreign={"mlflow": "a CRD that is not ours"}, unready=unready)
+    planned = build_plan(Operation.DEPLOY, TARGET, [Stage("health", "health", work)], Facts(cluster=seen)).stages[0]
+    assert planned.reason == "not ready: argo/deployment/b"
+    assert planned.stage.work == Healthy((("argo", ("argo/deployment/b",)),))
+
+
 def test_a_release_in_doubt_is_looked_after_again() -> None:
     seen = ClusterFacts(releases={WORK.key: running(MAP)}, rendered={"mlflow": Rendered(objects=(MAP,))})
     facts = Facts(cluster=seen, interrupted=frozenset({"mlflow"}))
@@ -224,7 +233,7 @@ def test_without_a_cluster_everything_is_still_to_be_made() -> None:
         Stage("crds", "crds", CrdSet("argo", {"a.b": "1"})),
         Stage("secrets", "secrets", GeneratedSecrets(("argo/x",))),
         Stage("mlflow", "mlflow", WORK),
-        Stage("health", "health", Healthy(("argo/deployment/x",))),
+        Stage("health", "health", Healthy((("argo", ("argo/deployment/x",)),))),
     ]
     plan = build_plan(Operation.DEPLOY, TARGET, stages, Facts())
     assert [planned.risk for planned in plan.stages] == [Risk.CREATE] * 4 + [Risk.CHANGE]

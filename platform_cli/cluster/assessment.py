@@ -84,6 +84,12 @@ def plan_release(work: HelmRelease, facts: ClusterFacts | None) -> tuple[HelmRel
     return replace(work, changes=digest_of([repr(change) for change in changes]), replaces=replaced), changes
 
 
+def plan_health(work: Healthy, facts: ClusterFacts | None) -> Healthy:
+    """The work without the components that somebody else runs."""
+    foreign = facts.foreign if facts else {}
+    return Healthy(tuple((name, workloads) for name, workloads in work.components if name not in foreign))
+
+
 def base_of(release: ReleaseFact | None) -> ReleaseFact | None:
     """The release that an upgrade starts from: none when its first revision is broken, for that is uninstalled."""
     return None if release is not None and is_broken_start(release) else release
@@ -156,10 +162,11 @@ def count_actions(changes: Iterable[ResourceChange]) -> str:
 
 
 def _assess_health(work: Healthy, seen: ClusterFacts, *, known: bool) -> Assessment:
-    waiting = tuple(name for name in work.workloads if name in seen.unready)
+    workloads = plan_health(work, seen).workloads
+    waiting = tuple(name for name in workloads if name in seen.unready)
     if not known:
         return Risk.CHANGE, "waits until everything is ready"
-    return if_any(Risk.CHANGE, "not ready", _short(waiting), f"all {len(work.workloads)} workloads are ready")
+    return if_any(Risk.CHANGE, "not ready", _short(waiting), f"all {len(workloads)} workloads are ready")
 
 
 def _assess_resources(work: DrainResources, seen: ClusterFacts) -> Assessment:

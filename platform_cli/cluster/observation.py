@@ -12,7 +12,7 @@ from platform_cli.cluster.difference import find_varying, index
 from platform_cli.cluster.discovery import Capabilities, discover
 from platform_cli.cluster.mark import BY_HELM, is_ours, read_crd_mark
 from platform_cli.cluster.package import Package, list_workloads
-from platform_cli.cluster.work import ClusterFacts, KubernetesObject, Ref, ReleaseFact, Rendered
+from platform_cli.cluster.work import ClusterFacts, Healthy, KubernetesObject, Ref, ReleaseFact, Rendered
 from platform_cli.cluster.workload import KINDS, parse_workload, tell_unready
 from platform_cli.tools.kubernetes_kind import (
     CUSTOM_RESOURCE_DEFINITION,
@@ -64,7 +64,7 @@ def observe_deploy(sight: Sight, packages: Sequence[Package], forced: Collection
         crds = pool.submit(read_crds, kubernetes, components)
         namespaces = pool.submit(read_namespaces, kubernetes)
         secrets = pool.submit(_list_secrets, kubernetes, components)
-        unready = pool.submit(find_unready, kubernetes, list_workloads(packages))
+        unready = pool.submit(find_unready, kubernetes, Healthy(list_workloads(packages)).workloads)
         rendered = _render_all(sight, packages, served.result())
         return ClusterFacts(
             namespaces=namespaces.result(),

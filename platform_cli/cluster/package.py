@@ -58,11 +58,10 @@ def digest_chart(chart: Path) -> str:
     return digest_of([(path.relative_to(chart).as_posix(), path.read_bytes().hex()) for path in files])
 
 
-def list_workloads(packages: Sequence[Package]) -> tuple[str, ...]:
-    """Every workload that proves a component, as `namespace/kind/name`."""
-    return tuple(
-        f"{package.component.namespace}/{workload}" for package in packages for workload in package.component.health
-    )
+def list_workloads(packages: Sequence[Package]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Every component with the workloads that prove it, as `namespace/kind/name`."""
+    components = [package.component for package in packages]
+    return tuple((item.name, tuple(f"{item.namespace}/{name}" for name in item.health)) for item in components)
 
 
 def open_packages(

@@ -18,14 +18,9 @@ def _make_login() -> dict[str, str]:
     return {"username": "admin", "password": secrets.token_urlsafe(_BYTES)}
 
 
-def _make_key() -> dict[str, str]:
-    return {"key": secrets.token_urlsafe(_BYTES)}
-
-
 # By component: the name of the Secret in its namespace, as its values name it, and what makes its content.
 _SECRETS: Mapping[str, tuple[str, _Maker]] = {
     "kube-prometheus-stack": ("grafana-admin", _make_login),
-    "mlflow": ("mlflow-flask-key", _make_key),
 }
 
 

@@ -72,9 +72,14 @@ class HelmRelease:
 
 @dataclass(frozen=True, slots=True)
 class Healthy:
-    """Have every workload (`namespace/kind/name`) ready."""
+    """Have every workload (`namespace/kind/name`) of these components ready; somebody else's are left out."""
 
-    workloads: tuple[str, ...]
+    components: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @property
+    def workloads(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(name for _, names in self.components for name in names)
 
 
 @dataclass(frozen=True, slots=True)
