@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -225,6 +226,17 @@ def test_snapshots_that_were_kept_are_deleted_and_absent_ones_are_fine(account: 
 
 
 # --- what is refused, throttled or slow ---
+
+
+def test_without_good_credentials_an_account_is_not_taken_for_clean(
+    account: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "absent"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "absent"))
+    (told,) = search().unchecked
+    assert told == "AWS: Unable to locate credentials"
 
 
 @dataclasses.dataclass(frozen=True)

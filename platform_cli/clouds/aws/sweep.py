@@ -13,6 +13,7 @@ from platform_cli.clouds.aws.sweep_network import list_compute_probes
 from platform_cli.clouds.terraform.deployment import Deployment
 from platform_cli.clouds.terraform.provider import Swept
 from platform_cli.clouds.terraform.search import Probe, Search
+from platform_cli.errors import PreflightError
 
 _TAG = "deployment-id"
 # The tagging API tells of what is gone for a while, and network interfaces of load balancers linger.
@@ -23,14 +24,17 @@ _PENDING = "PendingDeletion"
 def sweep(deployment: Deployment, profile: str | None, *, patience_s: float = _PATIENCE_S) -> Swept:
     """Search the deployment's region by tags, by the cluster's tags and by names.
 
-    Raises:
-        PreflightError: the SDK or the credentials are missing.
+    Without good credentials nothing is searched, which is told.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     # A client costs a quarter of a second to make, and there are dozens of questions.
     open_cached = cache(lambda service: open_client(service, profile=profile, region=deployment.region))
     account = _Account(open_cached, deployment)
+    try:
+        account.open("sts").get_caller_identity()
+    except (BotoCoreError, ClientError, PreflightError) as error:
+        return Swept(unchecked=(f"AWS: {error}",))
     search = Search(errors=(BotoCoreError, ClientError), kept=deployment.kept, patience_s=patience_s)
     compute, named = list_compute_probes(account.open, deployment), list_named_probes(account.open, deployment)
     tagged = Probe(f"resources with the tag {_TAG}={deployment.id} in {deployment.region}", account.list_tagged)

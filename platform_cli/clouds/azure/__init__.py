@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from platform_cli.clouds.azure.backend import AzureService
 from platform_cli.clouds.azure.check import open_probe
+from platform_cli.clouds.azure.sweep import sweep
 from platform_cli.clouds.terraform import Provider, Retention, TerraformCloud
 from platform_cli.clouds.terraform.variable import list_tags
 
@@ -68,6 +69,7 @@ def open_azure(config: Config, layout: Layout) -> TerraformCloud:
         data_types=_DATA_TYPES,
         probe=open_probe(wish.subscription),
         layers=_LAYERS,
+        sweep=lambda deployment: sweep(deployment, wish.subscription),
         retention=_RETENTION,
         states=AzureService(
             subscription=wish.subscription,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from platform_cli.clouds.gcp.backend import GcsService
 from platform_cli.clouds.gcp.check import open_probe
+from platform_cli.clouds.gcp.sweep import sweep
 from platform_cli.clouds.terraform import Guards, Provider, Retention, TerraformCloud
 from platform_cli.clouds.terraform.variable import list_tags
 
@@ -62,6 +63,7 @@ def open_gcp(config: Config, layout: Layout) -> TerraformCloud:
         data_types=_DATA_TYPES,
         probe=open_probe(wish.project),
         layers=_LAYERS,
+        sweep=lambda deployment: sweep(deployment, wish.project),
         guards=_GUARDS,
         retention=_RETENTION,
         states=GcsService(

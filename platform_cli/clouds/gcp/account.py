@@ -17,6 +17,7 @@ _PROJECT_VARIABLES = ("GOOGLE_PROJECT", "GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CORE_P
 _HOSTS = {
     "compute": "https://compute.googleapis.com/compute/v1",
     "container": "https://container.googleapis.com/v1",
+    "iam": "https://iam.googleapis.com/v1",
     "resources": "https://cloudresourcemanager.googleapis.com/v1",
     "sql": "https://sqladmin.googleapis.com/v1",
     "storage": "https://storage.googleapis.com/storage/v1",
