@@ -13,6 +13,7 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Request, Response
 
 from aws_stand_in import ec2, rds, s3
+from aws_stand_in.account import Account
 from aws_stand_in.answers import AwsError, answer, refuse
 from aws_stand_in.budgets import Budgets
 from aws_stand_in.eks import AFTER_MOTO as AFTER_MOTO_EKS
@@ -34,7 +35,7 @@ class AwsStandIn:
 
     def __init__(self) -> None:
         self.moto = DomainDispatcherApplication(create_backend_app)
-        self.budgets, self.eks = Budgets(), State()
+        self.budgets, self.eks, self.account = Budgets(), State(), Account()
         self.one_at_a_time = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -42,9 +43,12 @@ class AwsStandIn:
         request = Request({**environ, "wsgi.input": io.BytesIO(body)})
         environ["wsgi.input"] = io.BytesIO(body)
         if request.path == "/moto-api/reset":
-            self.budgets, self.eks = Budgets(), State()
+            self.budgets, self.eks, self.account = Budgets(), State(), Account()
         scope = SCOPE.search(request.headers.get("Authorization", ""))
         service = scope["service"] if scope else ""
+        own = self.account.answer(service, Request({**environ, "wsgi.input": io.BytesIO(body)}))
+        if own is not None:
+            return own(environ, start_response)
         if scope and service == "eks":
             call = self.eks_call(request, scope["region"])
             return self.eks_answer(call, environ, start_response)

@@ -101,7 +101,7 @@ class Survey:
         if not short:
             unknown = [need.title for need in needs if need.key not in quotas]
             told = f"; unknown: {_some(unknown)}" if unknown else ""
-            return Finding(ok=True, found=f"{count_of(len(needs) - len(unknown), 'quota')} is enough{told}")
+            return Finding(ok=True, found=f"room in {count_of(len(needs) - len(unknown), 'quota')}{told}")
         fatal = any(_is_short(quotas[need.key], need.least) for need in short)
         found = "; ".join(_tell_need(need, quotas[need.key]) for need in short)
         return Finding(ok=False, found=found, fix=self._raise_quotas(short, quotas), advises=not fatal)
