@@ -107,6 +107,15 @@ def test_a_node_s_entry_takes_no_policy(eks: Any) -> None:
     assert eks.describe_access_entry(**CLUSTER, principalArn=ROLE)["accessEntry"]["username"] == "system:node:x"
 
 
+def test_a_managed_group_is_tagged_anew(eks: Any, subnets: list[str]) -> None:
+    made = eks.create_nodegroup(**CLUSTER, nodegroupName="general", subnets=subnets, nodeRole=ROLE, tags={"a": "1"})
+    arn = made["nodegroup"]["nodegroupArn"]
+    eks.tag_resource(resourceArn=arn, tags={"b": "2"})
+    eks.untag_resource(resourceArn=arn, tagKeys=["a"])
+    assert eks.list_tags_for_resource(resourceArn=arn)["tags"] == {"b": "2"}
+    assert eks.describe_nodegroup(**CLUSTER, nodegroupName="general")["nodegroup"]["tags"] == {"b": "2"}
+
+
 def test_a_managed_group_lets_its_nodes_in_and_follows_the_cluster(eks: Any, subnets: list[str]) -> None:
     eks.create_nodegroup(**CLUSTER, nodegroupName="general", subnets=subnets, nodeRole=ROLE)
     assert eks.list_access_entries(**CLUSTER)["accessEntries"] == [ROLE]

@@ -99,8 +99,18 @@ def describe_update(call: Call) -> Thing:
 
 
 def tags_of(call: Call) -> dict[str, str] | None:
-    """The tags of one of our own things; None for what moto keeps."""
-    return next((thing["tags"] for arn, thing in call.state.things() if arn == call.names["arn"]), None)
+    """The tags of one of our own things, or of a managed group, which moto cannot tag; None for what moto can."""
+    own = next((thing["tags"] for arn, thing in call.state.things() if arn == call.names["arn"]), None)
+    return own if own is not None else tags_of_group(call)
+
+
+def tags_of_group(call: Call) -> dict[str, str] | None:
+    for cluster in eks_backends[DEFAULT_ACCOUNT_ID][call.region].clusters.values():
+        for group in cluster.nodegroups.values():
+            if group.arn == call.names["arn"]:
+                group.tags = group.tags or {}
+                return group.tags
+    return None
 
 
 def list_tags(call: Call) -> Thing | None:
