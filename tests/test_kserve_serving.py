@@ -13,11 +13,20 @@ from pathlib import Path
 import pytest
 from kserve_fixtures import DEADLINE_S, FLOWERS, RUNTIME, Site, runtime
 from pipeline_fixtures import TrainedModel
+from serving_fixtures import call
 
 from platform_cli.errors import DeadlineError, MlopsError, NotFoundError, RefusedError, ToolError, UsageError
 from platform_cli.serving.client import predict
 from platform_cli.serving.interface import Endpoint, ServingState, Size
-from platform_cli.serving.kserve_manifest import DISRUPTION_BUDGET, INFERENCE_SERVICE, SERVICE_LABEL, make_name
+from platform_cli.serving.kserve_manifest import (
+    DISRUPTION_BUDGET,
+    INFERENCE_SERVICE,
+    SERVICE_LABEL,
+    Sizing,
+    Wish,
+    build_service,
+    make_name,
+)
 from platform_cli.serving.rows import Table
 from platform_cli.tools.kubernetes_kind import POD
 from platform_cli.tools.mlflow import ModelRef
@@ -254,3 +263,41 @@ def test_a_controller_that_restarts_meanwhile_is_waited_for(rule: Site) -> None:
     for pod in controllers:
         rule.kubernetes.delete(POD, pod["metadata"]["name"], pod["metadata"]["namespace"], grace_s=0)
     assert deploy(rule, f"{RULE}/2").version == "2"
+
+
+@pytest.mark.parametrize("autoscaler", ["none", "hpa", "keda"])
+def test_kserve_accepts_each_autoscaler(site: Site, autoscaler: str) -> None:
+    """Its webhooks check what KEDA is told even where KEDA is not installed."""
+    sizing = Sizing(autoscaler=autoscaler, prometheus="http://prometheus.monitoring.svc:9090")
+    wish = Wish(
+        model="iris",
+        version="1",
+        namespace=site.namespace,
+        runtime=site.runtime,
+        service_account="model-server",
+        sizing=sizing,
+    )
+    accepted = site.kubernetes.apply(build_service(wish), dry_run=True)
+    assert accepted["metadata"]["annotations"]["serving.kserve.io/autoscalerClass"] == autoscaler
+
+
+def test_the_tracking_image_answers_its_own_hosts_and_prometheus(site: Site) -> None:
+    with site.registry.hold() as uri:
+        port = int(uri.rpartition(":")[2])
+        path = "/api/2.0/mlflow/experiments/search?max_results=1"
+        answers = {
+            host: call(port, "GET", path, headers={"Host": host}).status
+            for host in (f"mlflow.{site.namespace}.svc.cluster.local:5000", "evil.example.com")
+        }
+        assert list(answers.values()) == [200, 403]
+        assert call(port, "GET", "/health", headers={"Host": "any.example.com"}).status == 200
+        assert b"mlflow_http_request_duration_seconds" in call(port, "GET", "/metrics").body
+
+
+def test_the_images_run_as_nobody_on_files_that_cannot_be_written(rule: Site) -> None:
+    """The namespace enforces `restricted`; the pods say the same of themselves."""
+    labels = f"{SERVICE_LABEL}={make_name(RULE)}"
+    for pod in rule.kubernetes.list(POD, rule.namespace, labels=labels):
+        for container in (*pod["spec"]["initContainers"], *pod["spec"]["containers"]):
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert pod["spec"]["securityContext"]["runAsUser"] == 10001
