@@ -24,6 +24,7 @@ class FakeAccount:
     vitals: dict[str, tuple[Vital, ...]] = field(default_factory=dict)
     forbids: bool = False
     knows_nobody: bool = False
+    is_silent: bool = False
     asked: list[str] = field(default_factory=list)
 
     def identify(self) -> Identity:
@@ -60,4 +61,6 @@ class FakeAccount:
 
     def read_vitals(self, layer: str, outputs: Mapping[str, Any]) -> tuple[Vital, ...]:  # noqa: ARG002 - as above
         self.asked.append(f"read_vitals {layer}")
+        if self.is_silent:
+            raise ToolError("no answer")
         return self.vitals.get(layer, ())
