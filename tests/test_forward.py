@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import functools
+import io
 import json
 import queue
 import signal
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from kubernetes_stand_in import Channel, KubernetesStandIn, Reply, make_access, refusal
+from rich.console import Console
 
 from platform_cli.cluster.access import Access
 from platform_cli.cluster.forward import Forward, listen, open_api, open_forward
@@ -27,6 +29,9 @@ from platform_cli.cluster.forward_dashboard import describe_login, find_scheme, 
 from platform_cli.cluster.forward_service import DASHBOARDS, Login, find_services
 from platform_cli.cluster.forward_target import find_endpoint
 from platform_cli.errors import MlopsError, NotFoundError, NotReadyError, PreflightError, UsageError
+from platform_cli.events import Forwarded
+from platform_cli.render.live import LiveScreen
+from platform_cli.render.screen import TextScreen
 from platform_cli.tools.kubernetes import Kubernetes
 from platform_cli.tools.kubernetes_kind import DEPLOYMENT, POD
 
@@ -262,6 +267,38 @@ def test_plain_http_is_known_by_its_answer() -> None:
 def test_what_is_not_on_the_cluster_is_told() -> None:
     with KubernetesStandIn({}) as api, pytest.raises(NotReadyError, match="not on this cluster: grafana"):
         forward_services(api.access(), ["grafana"], emit=lambda _: None)
+
+
+def forwarded(state: str, detail: str = "", credentials: str = "") -> Forwarded:
+    url = "http://127.0.0.1:3000"
+    return Forwarded(service="grafana", state=state, url=url, detail=detail, credentials=credentials)
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (forwarded("open"), "grafana: http://127.0.0.1:3000"),
+        (forwarded("open", credentials="user x"), "grafana: http://127.0.0.1:3000 (user x)"),
+        (forwarded("waiting", "no pod", "user x"), "grafana: http://127.0.0.1:3000 (waiting: no pod)"),
+    ],
+)
+def test_each_change_is_a_line_in_a_pipe(event: Forwarded, line: str) -> None:
+    stream = io.StringIO()
+    TextScreen(stream, verbose=False).emit(event)
+    assert stream.getvalue() == f"{line}\n"
+
+
+def test_a_terminal_has_one_table_that_tells_the_present() -> None:
+    stream = io.StringIO()
+    screen = LiveScreen(stream, verbose=False)
+    screen.emit(forwarded("lost", "the API is away"))
+    screen.emit(forwarded("open", credentials="user x"))
+    console = Console(file=(shown := io.StringIO()), width=120)
+    console.print(screen)
+    screen.close()
+    assert "the API is away" not in shown.getvalue()
+    assert shown.getvalue().count("grafana") == 1
+    assert all(word in shown.getvalue() for word in ("open", "http://127.0.0.1:3000", "user x", "Ctrl-C ends it"))
 
 
 # --- on a real cluster ---

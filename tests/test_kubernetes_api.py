@@ -113,6 +113,22 @@ def test_a_name_that_does_not_resolve_is_told() -> None:
         Kubernetes(make_access("http://api.mlops.invalid")).version()
 
 
+def test_the_kubeconfigs_proxy_leads_to_the_api() -> None:
+    with KubernetesStandIn(VERSION) as proxy:
+        access = make_access("http://api.mlops.invalid", **{"proxy-url": proxy.url})
+        assert Kubernetes(access).version() == "v1.35.4"
+
+
+def test_the_environments_proxy_leads_to_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    with KubernetesStandIn(VERSION) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "")
+        assert Kubernetes(make_access("http://api.mlops.invalid")).version() == "v1.35.4"
+        monkeypatch.setenv("no_proxy", "mlops.invalid")
+        with pytest.raises(PreflightError, match="its name is not known"):
+            Kubernetes(make_access("http://api.mlops.invalid")).version()
+
+
 # --- words ---
 
 

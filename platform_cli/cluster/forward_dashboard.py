@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from platform_cli.cluster.access import Access
     from platform_cli.tools.kubernetes import Kubernetes
 
-_PROBE_TIMEOUT_S = 5.0
+_PROBE_TIMEOUT_S = 3.0
 
 
 def forward_services(

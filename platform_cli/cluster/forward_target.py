@@ -85,8 +85,10 @@ def _why(pods: Sequence[Mapping[str, Any]]) -> str:
         for item in status.get("containerStatuses") or ()
         if (state := item.get("state", {}).get("waiting")) and state.get("reason")
     ]
-    ending = "is ending" if pod["metadata"].get("deletionTimestamp") else f"is {status.get('phase', 'Pending')}"
-    return f"{pod['metadata']['name']} {ending}" + (f" ({', '.join(waiting)})" if waiting else "")
+    phase = status.get("phase", "Pending")
+    state = "runs but is not ready" if phase == "Running" else f"is {phase}"
+    state = "is ending" if pod["metadata"].get("deletionTimestamp") else state
+    return f"{pod['metadata']['name']} {state}" + (f" ({', '.join(waiting)})" if waiting else "")
 
 
 def _number(pod: Mapping[str, Any], port: int | str) -> int:
