@@ -19,7 +19,7 @@ _EVENTS_SHOWN = 5
 _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable"})
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _QUOTA = re.compile(r"exceeded quota: (?P<quota>[^,]+), (?P<figures>.*)")
-_WEBHOOK = re.compile(r'failed calling webhook "(?P<webhook>[^"]+)".*?(?P<why>no endpoints available for service.*|$)')
+_WEBHOOK = re.compile(r'failed calling webhook "(?P<webhook>[^"]+)":?\s*(?P<why>.*)')
 
 
 @dataclass(frozen=True, slots=True)
