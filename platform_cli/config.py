@@ -161,6 +161,9 @@ class Terraform(Section):
     parallelism: Annotated[int, Field(strict=True, ge=1, le=256)] | None = Field(
         None, description="Resources changed at the same time; null means Terraform's own default."
     )
+    lock_timeout_s: Annotated[int, Field(strict=True, ge=0, le=3600)] = Field(
+        30, description="Seconds to wait for another command that holds the state's lock."
+    )
 
 
 class Components(Section):

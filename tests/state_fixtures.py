@@ -8,15 +8,19 @@ import shutil
 import subprocess
 import sys
 import uuid
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from aws_proxy import Proxy, serving
+from botocore.exceptions import ClientError
 from terraform_fixtures import MIRROR, REGION, StandIn
 
+from platform_cli.clouds.aws.state_bucket import S3Store
 from platform_cli.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -119,6 +123,25 @@ class Project:
         manager = self.stand_in.client("secretsmanager")
         return str(manager.get_secret_value(SecretId=f"{self.name}-secret")["SecretString"])
 
+    def keep_state_in_the_cloud(self, **terraform: Any) -> str:
+        """A bucket as bootstrap makes it, named in platform.yaml; returns its name."""
+        bucket = f"{self.name}-states"
+        S3Store(bucket, REGION, self.stand_in.client("s3")).ensure()
+        self.tell(aws={"state_bucket": bucket, "state_region": REGION}, terraform=terraform)
+        return bucket
+
+    def state(self) -> dict[str, Any] | None:
+        """The remote state."""
+        s3 = self.stand_in.client("s3")
+        found = s3.get_object(Bucket=f"{self.name}-states", Key="aws/dev/terraform.tfstate")
+        return dict(json.loads(found["Body"].read()))
+
+    def list_terraforms(self) -> list[psutil.Process]:
+        """What works in the target's folder, Terraform before its plugins."""
+        below = str(self.home)
+        found = [process for process in psutil.process_iter() if cwd_of(process).startswith(below)]
+        return sorted(found, key=lambda process: process.create_time())
+
     def tell(self, **sections: dict[str, Any]) -> None:
         """Write platform.yaml."""
         config: dict[str, Any] = {"version": 1, "name": self.name, "aws": {"region": REGION}}
@@ -129,6 +152,13 @@ class Project:
         for name, values in sections.items():
             config[name] = {**config.get(name, {}), **values}
         (self.folder / "platform.yaml").write_text(json.dumps(config))
+
+
+def cwd_of(process: psutil.Process) -> str:
+    try:
+        return process.cwd()
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        return ""
 
 
 @pytest.fixture(scope="session")
@@ -149,10 +179,35 @@ def proxy(aws: StandIn) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, small_package: Path, proxy: Proxy, aws: StandIn) -> Project:
+def project(tmp_path: Path, small_package: Path, proxy: Proxy, aws: StandIn) -> Iterator[Project]:
     if shutil.which("terraform") is None:
         pytest.skip("terraform is not installed")
     made = Project(tmp_path / "project", small_package, proxy, aws, f"t{uuid.uuid4().hex[:8]}")
     made.folder.mkdir()
     made.tell()
-    return made
+    yield made
+    proxy.heal()
+    assert secrets_in(made) == []
+    for process in made.list_terraforms():
+        process.kill()
+
+
+def secrets_in(project: Project) -> list[str]:
+    """Where the generated value is written, though it may be in the cloud only: outputs, logs, plans, states."""
+    try:
+        secret = project.secret().encode()
+    except ClientError:
+        return []
+    assert len(secret) == 32
+    found = ["output of a command"] if secret.decode() in "".join(project.output) else []
+    files = [path for path in project.folder.rglob("*") if path.is_file() and "providers" not in path.parts]
+    assert [path for path in files if path.name == "terraform.log"]
+    return found + [str(path) for path in files if any(secret in content for content in contents_of(path))]
+
+
+def contents_of(path: Path) -> Iterator[bytes]:
+    """A file, and what is packed in it: a saved plan is an archive."""
+    yield path.read_bytes()
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            yield from (archive.read(name) for name in archive.namelist())

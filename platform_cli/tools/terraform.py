@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,9 @@ _FOREIGN = ("TF_CLI_ARGS", "TF_DATA_DIR", "TF_WORKSPACE", "TF_INPUT", "TF_REATTA
 _CACHE = "TF_PLUGIN_CACHE_DIR"
 _LOCKED = "Error acquiring the state lock"
 _STALE = "Saved plan is stale"
+# As AWS, Azure and Google word it.
+_EXPIRED = re.compile(r"ExpiredToken|token (?:has|is) expired|AADSTS70008|AADSTS700082|invalid_grant")
+_RENEW = "your credentials expired: log in again, then run the same command; it goes on from there"
 
 
 class LockedError(StateError):
@@ -198,9 +202,10 @@ class Terraform:
                 f"{self.name}: the plan is stale: the state was changed after it was made; nothing was changed",
                 hint="make the plan again",
             )
+        hint = _RENEW if any(_EXPIRED.search(text) for text in details) else error.hint
         more = (f"and {len(details) - _ERRORS} more in the log",) if len(details) > _ERRORS and found else ()
         shown = details[:_ERRORS] + more if found else details
-        return ToolError(f"{self.name}: terraform {command} failed", hint=error.hint, details=shown)
+        return ToolError(f"{self.name}: terraform {command} failed", hint=hint, details=shown)
 
     @cached_property
     def _environment(self) -> dict[str, str]:

@@ -61,7 +61,11 @@ class Planner:
             runner=self.runner,
             environ=self.environ,
             log=self.copy.home.logs / "terraform.log",
-            options=Options(plugin_dirs=self.config.plugin_dirs, parallelism=self.config.parallelism),
+            options=Options(
+                plugin_dirs=self.config.plugin_dirs,
+                parallelism=self.config.parallelism,
+                lock_timeout_s=self.config.lock_timeout_s,
+            ),
         )
 
     def plan(self, look: Look, *, targets: Sequence[str] = (), destroy: bool | None = None) -> RootPlan:

@@ -30,10 +30,10 @@ def beating(backend: StateBackend, command: str) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        # Only in the end: after a kill the last beat is what tells whose the lock was.
-        with contextlib.suppress(MlopsError):
-            if not _is_anothers(read_beat(backend), beat):
-                backend.remove_note(HEARTBEAT)
+    # Only after a good end: the last beat is what tells whose lock it was that a killed Terraform left.
+    with contextlib.suppress(MlopsError):
+        if not _is_anothers(read_beat(backend), beat):
+            backend.remove_note(HEARTBEAT)
 
 
 def _beat(backend: StateBackend, beat: Beat, over: threading.Event) -> None:

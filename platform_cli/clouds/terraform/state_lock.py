@@ -109,19 +109,28 @@ def explain_lock(backend: StateBackend, root: Path, name: str) -> Iterator[None]
     """Where Terraform finds the state locked, tell who holds it and whether that command still works.
 
     Raises:
-        StateError: it is locked.
+        LockedError: it is locked; told at once, not after Terraform's patience, when the holder is dead.
     """
+    found = None if isinstance(backend, LocalBackend) else find_holding(backend, root)
+    if found and found.liveness is Liveness.DEAD:
+        raise _locked(found, name)
     try:
         yield
     except LockedError as error:
         holding = find_holding(backend, root)
         if holding is None:
             raise
-        dead = holding.liveness is not Liveness.ALIVE
-        hint = f"mlops state unlock --reason … takes it ({name})" if dead else error.hint
-        raise LockedError(
-            f"{name}: the state is locked by {describe(holding.lock)}; {holding.because}", hint=hint
-        ) from error
+        raise _locked(holding, name) from error
+
+
+def _locked(holding: Holding, name: str) -> LockedError:
+    hints = {
+        Liveness.ALIVE: "wait until it ends, then run the same command again",
+        Liveness.DEAD: 'mlops state unlock --reason "…" takes the lock away; then run the same command again',
+        Liveness.UNKNOWN: 'ask them; when it has ended: mlops state unlock --force --reason "…"',
+    }
+    text = f"{name}: the state is locked by {describe(holding.lock)}; {holding.because}; nothing was changed"
+    return LockedError(text, hint=hints[holding.liveness])
 
 
 def describe(lock: Lock) -> str:
