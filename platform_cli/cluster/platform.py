@@ -57,6 +57,7 @@ class ClusterPlatform:
         access: opens the way to the cluster.
         packages: what is installed, in order of need; opened once.
         components: the same without charts and values, which only a deploy needs.
+        registry: what the names of our own images start with.
         forced: components that are installed although somebody else's CRDs of theirs are there.
         deadline_s: how long one component may take to become ready.
         removal_s: how long what is deleted may take to go.
@@ -68,6 +69,7 @@ class ClusterPlatform:
         packages: Callable[[], Sequence[Package]],
         components: Callable[[], Sequence[Component]],
         *,
+        registry: Callable[[], str] = str,
         forced: Sequence[str] = (),
         deadline_s: float = DEADLINE_S,
         removal_s: float = REMOVAL_S,
@@ -75,6 +77,7 @@ class ClusterPlatform:
         self._open_access = access
         self._open_packages = packages
         self._open_components = components
+        self._registry = registry
         self._forced = forced
         self._deadline_s = deadline_s
         self._removal_s = removal_s
@@ -182,7 +185,7 @@ class ClusterPlatform:
         """What runs workflows here: Argo."""
         from platform_cli.workflow.argo_engine import ArgoEngine
 
-        return ArgoEngine(self.kubernetes, WORKFLOW_NAMESPACE)
+        return ArgoEngine(self.kubernetes, WORKFLOW_NAMESPACE, registry=self._registry())
 
     def registry(self) -> Registry:
         """The MLflow of this cluster."""
@@ -268,6 +271,7 @@ def open_platform(
     """
     from platform_cli.cluster.component import read_components, select_components
     from platform_cli.cluster.package import open_packages
+    from platform_cli.cluster.value_site import registry_of
 
     def components() -> Sequence[Component]:
         return select_components(read_components(), config, outputs())
@@ -275,4 +279,7 @@ def open_platform(
     def packages() -> Sequence[Package]:
         return open_packages(components(), config, outputs(), known=known)
 
-    return ClusterPlatform(access, packages, components, forced=config.components.enable)
+    def registry() -> str:
+        return registry_of(config, outputs())
+
+    return ClusterPlatform(access, packages, components, registry=registry, forced=config.components.enable)

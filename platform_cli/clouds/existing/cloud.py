@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_cli.clouds.embedded import files
@@ -94,8 +96,12 @@ class ExistingCloud:
         self._platform.forward(services, port=port, shows_credentials=shows_credentials, emit=emit)
 
     def engine(self) -> Engine:
-        """See `Cloud.engine`."""
-        return self._platform.engine()
+        """See `Cloud.engine`; without any kubeconfig, Argo's server if ARGO_SERVER and ARGO_TOKEN lead to one."""
+        from platform_cli.cluster.platform import WORKFLOW_NAMESPACE
+        from platform_cli.workflow.argo_engine import open_server_engine
+
+        server = None if self._has_kubeconfig else open_server_engine(os.environ, namespace=WORKFLOW_NAMESPACE)
+        return server or self._platform.engine()
 
     def registry(self) -> Registry:
         """See `Cloud.registry`."""
@@ -104,3 +110,9 @@ class ExistingCloud:
     def serving(self) -> Serving:
         """See `Cloud.serving`."""
         return self._platform.serving()
+
+    @property
+    def _has_kubeconfig(self) -> bool:
+        """Whether anything says how to reach the cluster; a wrong one is an error, no reason to go elsewhere."""
+        named = self._config.existing.kubeconfig or os.environ.get("KUBECONFIG")
+        return bool(named) or (Path.home() / ".kube" / "config").is_file()
