@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from platform_cli.target import CloudName, Env
 from platform_cli.tools.kubernetes_credential import Credential
 
 KEYS = {"AKIATEST": "not-a-real-secret"}
-ARN = "arn:aws:iam::123456789012:user/moto"
+ARN = "arn:aws:sts::123456789012:user/moto"  # what moto says of a key that it did not make
 LOCAL = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
 
@@ -237,6 +238,42 @@ def test_the_kubeconfig_of_a_cloud_asks_for_its_tokens_itself(
     written = yaml.safe_load(access.write(tmp_path / "k.yaml").read_text())
     assert "token" not in json.dumps(written["users"][0]["user"]["exec"].get("env", []))
     assert written["users"][0]["user"]["exec"]["args"][:4] == ["-m", "platform_cli", "kube", "token"]
+
+
+def record_outputs(project: Path, cloud: str = "aws") -> None:
+    """What a deploy leaves behind: Terraform's state with the core outputs."""
+    values = {**asdict(outputs(cloud=cloud)), "node_pools": {}}
+    state = {
+        "version": 4,
+        "serial": 1,
+        "lineage": "test",
+        "resources": [],
+        "outputs": {name: {"value": value, "type": "string"} for name, value in values.items()},
+    }
+    file = project / ".mlops" / f"{cloud}-dev" / "terraform" / "state" / "terraform.tfstate"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(state))
+
+
+def test_a_deployed_target_needs_no_words(tmp_path: Path, sts: str, aws: dict[str, str]) -> None:
+    record_outputs(tmp_path)
+    token, _ = read_token(mlops("kube", "token", "--cloud", "aws", cwd=tmp_path, env=aws))
+    words = ("kube", "config", "--cloud", "aws", "--file", "k.yaml")
+    told = json.loads(mlops(*words, "--output", "json", cwd=tmp_path, env=aws).stdout)
+    written = read_access(str(tmp_path / "k.yaml"), None, {})
+    assert (told["context"], written.server) == ("mlops-aws-dev", "https://eks.example.com")
+    with AwsAuthenticator("mlops-dev", sts, KEYS) as authenticator:
+        assert review(authenticator, token)["authenticated"]
+        assert review(authenticator, Credential(written, aws).show().header.removeprefix("Bearer "))["authenticated"]
+    assert "k8s-aws-v1" not in (tmp_path / "k.yaml").read_text()
+
+
+@pytest.mark.parametrize("cloud", ["azure", "gcp"])
+def test_the_kubeconfig_of_each_cloud_names_it(tmp_path: Path, cloud: str) -> None:
+    record_outputs(tmp_path, cloud)
+    mlops("kube", "config", "--cloud", cloud, "--file", "k.yaml", cwd=tmp_path, env=clean())
+    words = read_access(str(tmp_path / "k.yaml"), None, {}).user["exec"]["args"]
+    assert words[4:8] == ["--cloud", cloud, "--env", "dev"]
 
 
 # --- merging ---
