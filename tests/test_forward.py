@@ -220,7 +220,7 @@ def test_every_change_is_told_once() -> None:
         KubernetesStandIn(replies) as api,
         Forward(open_api(api.access()), "ns", "app=web", 80, tell=lambda *told: changes.put(told), look_s=0.1),
     ):
-        details = states(changes, "open", "waiting", "waiting", "open")
+        details = states(changes, "open", "waiting", "lost", "open")
     assert "there is none" in details[1]
 
 

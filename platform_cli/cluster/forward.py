@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from platform_cli.cluster.forward_connection import Connection, dial
 from platform_cli.cluster.forward_target import Endpoint, find_endpoint
-from platform_cli.errors import MlopsError, NotReadyError, PreflightError
+from platform_cli.errors import MlopsError, NotFoundError, NotReadyError, PreflightError
 from platform_cli.tools.kubernetes import Kubernetes
 
 if TYPE_CHECKING:
@@ -172,12 +172,12 @@ class Forward:
         while not self._closing.is_set():
             try:
                 self._endpoint = find_endpoint(self._kubernetes, *self._place)
-            except PreflightError as error:
-                self._endpoint = None
-                self._report("lost", error.message)
-            except MlopsError as error:
+            except (NotFoundError, NotReadyError) as error:
                 self._endpoint = None
                 self._report("waiting", error.message)
+            except MlopsError as error:
+                self._endpoint = None
+                self._report("lost", error.message)
             else:
                 self._report("open", "")
             self._closing.wait(self._look_s)
