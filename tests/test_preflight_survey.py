@@ -169,7 +169,8 @@ def test_the_names_are_those_of_the_account() -> None:
 def test_a_deploy_that_makes_nothing_new_asks_for_credentials_alone() -> None:
     account = FakeAccount(denied={"eks:CreateCluster"})
     made = read("aws")("1").resources
-    record = Record(1, 0.0, tuple(Resource(item.address, item.type, tainted=False) for item in made), {})
+    addresses = [(item.address.replace("[?]", '["arn:of:who:applied"]'), item.type) for item in made]
+    record = Record(1, 0.0, tuple(Resource(address, kind, tainted=False) for address, kind in addresses), {})
     checks = survey_of(account, record=record).list_checks()
     assert not any(result.failed for result in run_checks(checks, thorough=False))
     assert account.asked == ["identify"]

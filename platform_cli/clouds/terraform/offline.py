@@ -52,7 +52,12 @@ class Reading:
     def list_new(self, record: Record | None) -> tuple[HclResource, ...]:
         """What it makes and the state does not record."""
         known = {resource.address for resource in record.resources} if record else set()
-        return tuple(resource for resource in self.resources if resource.address not in known)
+        stems = {_stem(address) for address in known}
+        return tuple(
+            resource
+            for resource in self.resources
+            if resource.address not in known and (resource.is_counted or _stem(resource.address) not in stems)
+        )
 
 
 def plan_offline(
@@ -87,21 +92,23 @@ def plan_offline(
 def _list_changes(
     wanted: Mapping[str, HclResource], recorded: Mapping[str, Resource], data_types: frozenset[str]
 ) -> Iterator[ResourceChange]:
+    stems = {_stem(address) for address in recorded}
+    unsure = {_stem(address) for address, resource in wanted.items() if not resource.is_counted}
     for address, resource in sorted(wanted.items()):
-        if address not in recorded:
+        if address not in recorded and (resource.is_counted or _stem(address) not in stems):
             unknown = tuple(sorted(name for name, value in resource.values.items() if value is UNKNOWN))
             yield ResourceChange(address=address, type=resource.type, action=Action.CREATE, unknown=unknown)
     for address, item in sorted(recorded.items()):
         holds = item.type in data_types
-        if address not in wanted and not _may_be(address, wanted):
+        if address not in wanted and _stem(address) not in unsure:
             yield ResourceChange(address=address, type=item.type, action=Action.DESTROY, holds_data=holds)
         elif item.tainted:
             yield ResourceChange(address=address, type=item.type, action=Action.REPLACE, holds_data=holds)
 
 
-def _may_be(address: str, wanted: Mapping[str, HclResource]) -> bool:
-    """Whether it is one of those whose number only the cloud knows."""
-    return f"{address.partition('[')[0]}[?]" in {f"{name.partition('[')[0]}[?]" for name in wanted if "[?]" in name}
+def _stem(address: str) -> str:
+    """What those whose number only the cloud knows have in common."""
+    return address.partition("[")[0]
 
 
 def _describe(
