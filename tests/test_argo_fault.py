@@ -200,35 +200,33 @@ def test_the_first_line_says_out_of_memory(bench: Bench) -> None:
     assert nodes_of(workflow)["long"]["message"] == "out of memory (OOMKilled, its limit is 64Mi)"
 
 
-def test_a_missing_image_is_told_while_it_waits_and_when_its_time_is_up(bench: Bench) -> None:
-    spec = LONG.replace("template: wait", "template: missing") + (
-        "  - name: missing\n"
-        "    activeDeadlineSeconds: 15\n"
-        "    container: {image: registry.invalid/there-is:none, command: [echo]}\n"
-    )
-    workflow = bench.run(spec)
-    (notice,) = bench.notices()
-    assert notice.startswith("long waits: its image cannot be pulled: registry.invalid/there-is:none")
-    message = nodes_of(workflow)["long"]["message"]
-    assert message.startswith("its image cannot be pulled: registry.invalid/there-is:none")
-    assert message.endswith("deadline of 15s exceeded")
-
-
-def test_a_deadline_and_a_step_without_a_node_for_it_say_so(bench: Bench) -> None:
+def test_what_does_not_start_is_told_while_it_waits_and_when_its_time_is_up(bench: Bench) -> None:
     spec = """\
 entrypoint: main
+activeDeadlineSeconds: 45
 templates:
   - name: main
-    dag: {failFast: false, tasks: [{name: late, template: late}, {name: huge, template: huge}]}
+    dag:
+      failFast: false
+      tasks: [{name: late, template: late}, {name: huge, template: huge}, {name: none, template: none}]
   - name: late
     activeDeadlineSeconds: 5
     container: {image: IMAGE, command: [sleep, "600"]}
   - name: huge
-    activeDeadlineSeconds: 12
     container: {image: IMAGE, command: [echo], resources: {requests: {cpu: "900"}}}
+  - name: none
+    activeDeadlineSeconds: 30
+    container: {image: registry.invalid/there-is:none, command: [echo]}
 """
     nodes = nodes_of(bench.run(spec))
+    told = bench.notices()
+    assert any(text.startswith("huge waits: no node has room for it: 0/1 nodes are available") for text in told)
+    assert any(
+        text.startswith("none waits: its image cannot be pulled: registry.invalid/there-is:none") for text in told
+    )
     assert nodes["late"]["message"] == "deadline of 5s exceeded"
+    assert nodes["none"]["message"].startswith("its image cannot be pulled: registry.invalid/there-is:none")
+    assert nodes["none"]["message"].endswith("deadline of 30s exceeded")
     assert nodes["huge"]["message"].startswith("no node has room for it: 0/1 nodes are available: 1 Insufficient cpu")
 
 

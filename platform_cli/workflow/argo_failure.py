@@ -103,7 +103,7 @@ def explain_pending(message: str) -> str:
     if reason in _MISSING:
         return f"its container cannot be made: {rest or reason}"
     if reason in ("Unschedulable", "FailedScheduling"):
-        return f"no node has room for it: {rest}"
+        return f"no node has room for it: {rest.partition('. ')[0]}"
     if quota := _QUOTA.search(message):
         return f"quota {quota['quota']} is used up: {quota['figures']}"
     if reason == "FailedMount":
@@ -116,6 +116,11 @@ def _shorten_image(text: str) -> str:
     image = re.search(r'image:? "(?P<image>[^"]+)"', text)
     if image is None:
         return text
-    reasons = (("not found", "not found"), ("unauthorized", "not allowed"), ("denied", "not allowed"))
+    reasons = (
+        ("not found", "not found"),
+        ("unauthorized", "not allowed"),
+        ("denied", "not allowed"),
+        ("dial tcp", "its registry does not answer"),
+    )
     reason = next((words for sign, words in reasons if sign in text.lower()), "")
     return f"{image['image']} ({reason})" if reason else image["image"]

@@ -98,7 +98,9 @@ def _read_archived(api: WorkflowApi, workflow: WorkflowObject, node: NodeObject)
             reason = error.message
         else:
             return
-    yield LogLine(source=name, stream="stderr", text=f"(the log went with its pod: {reason})")
+    # A pod that no node ever ran has written nothing.
+    if node.get("hostNodeName"):
+        yield LogLine(source=name, stream="stderr", text=f"(the log went with its pod: {reason})")
 
 
 def _read_copy(
