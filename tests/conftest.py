@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "pipelines" / "training" / "src"))
 
 pytest_plugins = [
+    "chart_fixtures",
     "cluster_fixtures",
     "golden_fixtures",
     "kserve_fixtures",

@@ -45,6 +45,8 @@ COMMANDS: dict[str, _Entry] = {
     "model": _Entry("platform_cli.cli.model", "List, deploy and undeploy registered models."),
     "predict": _Entry("platform_cli.cli.model", "Ask a deployed model.", "predict"),
     "state": _Entry("platform_cli.cli.state", "Show, move, unlock and mend Terraform's state."),
+    "charts": _Entry("platform_cli.cli.charts", "The target's Helm charts, and bundles of them."),
+    "gitops": _Entry("platform_cli.cli.gitops", "The tree that Argo CD installs from."),
     "kube": _Entry("platform_cli.cli.kube", "Tokens and kubeconfigs for the target's cluster."),
     "config": _Entry("platform_cli.cli.config", "Show, check and describe the configuration."),
     "version": _Entry("platform_cli.cli.version", "Print the version and what it runs on.", "version"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ IMAGES = "images.txt"
 _CHARTS = "charts"
 _BLOCK = 1 << 20
 _SCHEMA = 1
+_IMAGE = re.compile(r"[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?")
+# Operators are told by arguments which images they are to run.
+_ARGUMENT = re.compile(r"--[a-z-]+=(?P<image>[\w-]+(\.[\w-]+)+(:\d+)?(/[\w.-]+)+[:@][\w.:-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +63,35 @@ def mirror_charts(components: Iterable[Component], charts: Charts, folder: Path)
 
 
 def list_images(objects: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Every container image that rendered objects name, sorted; also those inside custom resources."""
+    """Every container image that rendered objects name, sorted: also in custom resources and operators' settings."""
     found: set[str] = set()
-
-    def walk(value: Any) -> None:
-        if isinstance(value, Mapping):
-            image = value.get("image")
-            if isinstance(image, str) and image and "name" in value:
-                found.add(image)
-            for inner in value.values():
-                walk(inner)
-        elif isinstance(value, list):
-            for inner in value:
-                walk(inner)
-
     for item in objects:
-        walk(item)
+        found.update(_walk(item))
+        if item.get("kind") == "ConfigMap":
+            for text in (item.get("data") or {}).values():
+                found.update(_walk(_parse(text)))
     return tuple(sorted(found))
+
+
+def _walk(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == "image" and isinstance(inner, str) and _IMAGE.fullmatch(inner):
+                yield inner
+            yield from _walk(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _walk(inner)
+    elif isinstance(value, str) and (match := _ARGUMENT.fullmatch(value)):
+        yield match["image"]
+
+
+def _parse(text: Any) -> Any:
+    """What a controller's settings are when they are JSON; nothing else."""
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        return None
 
 
 def write_manifest(folder: Path, images: Iterable[str]) -> Path:

@@ -79,8 +79,10 @@ def open_packages(
 def _open_package(component: Component, config: Config, outputs: ClusterOutputs) -> Package:
     from platform_cli.cluster.chart import find_chart, list_crds
     from platform_cli.cluster.value import build_values
+    from platform_cli.cluster.value_check import require_known_values
 
     chart = find_chart(component, config.charts)
+    require_known_values(component, config.components.values.get(component.name, {}), chart)
     values = build_values(component, config, outputs)
     return Package(component=component, chart=chart, values=values, crds=list_crds(chart))
 

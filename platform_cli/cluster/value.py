@@ -10,6 +10,7 @@ from platform_cli.cluster.component import Component, read_components, select_co
 from platform_cli.cluster.value_mapping import map_values
 from platform_cli.cluster.value_site import Site, merge
 from platform_cli.layout import find_assets
+from platform_cli.tools.helm_manifest import load_yaml
 
 if TYPE_CHECKING:
     from platform_cli.cluster.outputs import ClusterOutputs
@@ -51,9 +52,7 @@ def _read(path: Path) -> tuple[Component, ...]:
 
 def read_values(path: Path) -> dict[str, Any]:
     """A file of values; empty when there is none, since most components need none on most clouds."""
-    import yaml
-
     try:
-        return yaml.safe_load(path.read_text("utf-8")) or {}
+        return load_yaml(path.read_text("utf-8")) or {}
     except FileNotFoundError:
         return {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_cli.cluster.value_site import merge
 from platform_cli.errors import ConfigError, PreflightError
+from platform_cli.tools.helm_manifest import load_yaml
 
 if TYPE_CHECKING:
     from platform_cli.cluster.component import Component
@@ -22,7 +23,7 @@ _HANDED_ON = re.compile(
 
 
 def require_known_values(component: Component, values: Mapping[str, Any], chart: Path) -> None:
-    """Refuse values that the chart would ignore.
+    """Refuse values that the chart would ignore. Our own chart has a schema that refuses them itself.
 
     Args:
         component: whose chart it is.
@@ -33,6 +34,8 @@ def require_known_values(component: Component, values: Mapping[str, Any], chart:
         ConfigError: a key is not one of the chart's; `details` has every such key, with what may have been meant.
         PreflightError: the chart cannot be read.
     """
+    if component.is_ours:
+        return
     problems = tuple(
         f"components.values.{component.name}.{line}" for line in find_unknown(values, read_defaults(chart))
     )
@@ -89,7 +92,7 @@ def _read_files(chart: Path) -> dict[PurePosixPath, dict[str, Any]]:
 
     try:
         texts = dict(_read_folder(chart) if chart.is_dir() else _read_archive(chart))
-        found = {path: yaml.safe_load(text) or {} for path, text in texts.items()}
+        found = {path: load_yaml(text) or {} for path, text in texts.items()}
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise PreflightError(f"{chart}: this is no chart: {error}", hint="get it again") from error
     if PurePosixPath("Chart.yaml") not in found or not all(isinstance(item, dict) for item in found.values()):

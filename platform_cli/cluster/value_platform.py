@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from platform_cli.cluster.value_site import SYSTEM_NAMESPACE, Site, image_of
+from platform_cli.tools.helm_manifest import load_yaml
 from platform_cli.workflow.step_code import step_code_files, step_code_name
 
 Values = dict[str, Any]
@@ -115,11 +116,9 @@ def _list_ports(site: Site) -> list[int]:
 
 
 def _pipelines(site: Site) -> Values:
-    import yaml
-
     folder = site.assets / "pipelines" / "training"
     code = step_code_files(folder / "src")
-    template = yaml.safe_load((folder / "ml-training-workflow.yaml").read_text("utf-8"))
+    template = load_yaml((folder / "ml-training-workflow.yaml").read_text("utf-8"))
     for parameter in template["spec"]["arguments"]["parameters"]:
         if parameter["name"] == "image":
             parameter["value"] = image_of("training", site.config, site.outputs)
