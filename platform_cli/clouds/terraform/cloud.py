@@ -55,7 +55,7 @@ class TerraformCloud:
         self._home = layout.home(config.target.name)
         self._copy = WorkCopy(layout.terraform, self._home, config.target)
         self._runner = runner or ProcessRunner()
-        self._composition = Composition(config, layout, self._record)
+        self._composition = Composition(config, layout, self._find_deployed)
 
     def observe(self, look: Look) -> Facts:
         """See `Cloud.observe`. A deploy is always planned by Terraform; a destroy when its state holds something."""
@@ -139,8 +139,7 @@ class TerraformCloud:
 
     def require_deployed(self) -> None:
         """See `Cloud.require_deployed`."""
-        record = self._record()
-        if record is None or not record.resources:
+        if self._find_deployed() is None:
             raise NotReadyError(f"{self._config.target} is not deployed", hint=f"mlops deploy {self._flags}")
 
     def forward(self, services: Sequence[str], *, port: int | None, shows_credentials: bool, emit: Emit) -> None:
@@ -159,6 +158,11 @@ class TerraformCloud:
     def serving(self) -> Serving:
         """See `Cloud.serving`."""
         return self._composition.require("serving").serving()
+
+    def _find_deployed(self) -> Record | None:
+        """What the state holds, when a cluster is in it; outputs outlive one that data was kept of."""
+        record = self._record()
+        return record if record and record.select(self._provider.layers["cluster"]) else None
 
     def read_record(self) -> Record | None:
         """What Terraform's state holds; None when there is none.
