@@ -38,7 +38,9 @@ def read(name: str) -> str:
     return base64.b64encode((PAIR / name).read_bytes()).decode()
 
 
-def serve_certificates() -> None:
+def serve_certificates() -> set[str]:
+    """Serve them all; returns their names, as NAMESPACE/NAME."""
+    served: set[str] = set()
     for item in ask("GET", "/apis/cert-manager.io/v1/certificates")["items"]:
         meta, name = item["metadata"], item["spec"]["secretName"]
         secret = {
@@ -50,19 +52,22 @@ def serve_certificates() -> None:
         }
         path = f"/api/v1/namespaces/{meta['namespace']}/secrets/{name}?fieldManager=stand-in&force=true"
         ask("PATCH", path, secret, "application/apply-patch+yaml")
+        served.add(f"{meta['namespace']}/{meta['name']}")
         if not item.get("status"):
             now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             ready = {"type": "Ready", "status": "True", "lastTransitionTime": now, "reason": "Issued", "message": ""}
             target = f"/apis/cert-manager.io/v1/namespaces/{meta['namespace']}/certificates/{meta['name']}"
             ask("PATCH", target, {"status": {"conditions": [ready]}}, "application/merge-patch+json")
+    return served
 
 
-def inject_authority() -> None:
+def inject_authority(certificates: set[str]) -> None:
+    """Only for Certificates that are there: a webhook that came by other ways keeps its own authority."""
     for plural in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"):
         for item in ask("GET", f"{HOOKS}/{plural}")["items"]:
             hooks = item.get("webhooks", [])
             stale = any(hook["clientConfig"].get("caBundle") != read("ca.crt") for hook in hooks)
-            if INJECT in item["metadata"].get("annotations", {}) and stale:
+            if item["metadata"].get("annotations", {}).get(INJECT) in certificates and stale:
                 for hook in hooks:
                     hook["clientConfig"]["caBundle"] = read("ca.crt")
                 path = f"{HOOKS}/{plural}/{item['metadata']['name']}"
@@ -82,8 +87,7 @@ class Health(BaseHTTPRequestHandler):
 threading.Thread(target=ThreadingHTTPServer(("0.0.0.0", 8080), Health).serve_forever, daemon=True).start()
 while True:
     try:
-        serve_certificates()
-        inject_authority()
+        inject_authority(serve_certificates())
     except (urllib.error.URLError, OSError, KeyError) as error:
         print(f"again in a second: {error}", flush=True)  # noqa: T201 - the log of its pod
     time.sleep(1)
