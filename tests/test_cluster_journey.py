@@ -1,0 +1,150 @@
+"""The whole platform on an empty cluster, as a user: real commands, Argo, MLflow and KServe; then nothing is left.
+
+Charts that cannot be had are stand-ins (tests/charts/README.md); Argo Workflows, KServe, MLflow, the object store and
+everything of ours are real. The cluster's nodes must hold the images, or pull them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from chart_fixtures import OVERRIDES, assemble_charts, find_kserve
+from e2e_fixtures import COLUMNS, FLOWERS, Session, end_processes
+
+from platform_cli.tools.kubernetes import Kubernetes
+from platform_cli.tools.kubernetes_kind import CUSTOM_RESOURCE_DEFINITION, NAMESPACE, Kind
+
+# One platform for all, in this order; the last test takes it down.
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900), pytest.mark.xdist_group("cluster-journey")]
+
+STEPS = ["load-data", "validate-data", "feature-engineering", "train-model", "register-model"]
+CLUSTER_WIDE = (
+    NAMESPACE,
+    Kind("v1", "PersistentVolume", "persistentvolumes", namespaced=False),
+    Kind("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False),
+    Kind("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False),
+    Kind("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", namespaced=False),
+    Kind(
+        "admissionregistration.k8s.io/v1",
+        "ValidatingWebhookConfiguration",
+        "validatingwebhookconfigurations",
+        namespaced=False,
+    ),
+    Kind(
+        "admissionregistration.k8s.io/v1",
+        "MutatingWebhookConfiguration",
+        "mutatingwebhookconfigurations",
+        namespaced=False,
+    ),
+    CUSTOM_RESOURCE_DEFINITION,
+)
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A user of a cluster, the same user without one, and what was on the cluster before."""
+
+    cluster: Session
+    embedded: Session
+    before: frozenset[str]
+
+
+def list_cluster(kubernetes: Kubernetes) -> frozenset[str]:
+    """Everything that belongs to no namespace, by kind and name."""
+    found = ((kind, item) for kind in CLUSTER_WIDE for item in kubernetes.list(kind))
+    return frozenset(f"{kind.kind}/{item['metadata']['name']}" for kind, item in found)
+
+
+@pytest.fixture(scope="module")
+def journey(kubernetes: Kubernetes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
+    """The platform on the cluster and the embedded one, each with a trained, registered and served model."""
+    before = list_cluster(kubernetes)
+    foreign = sorted(name for name in before if name.endswith((".argoproj.io", ".serving.kserve.io")))
+    if foreign:
+        pytest.skip(f"needs a cluster without Argo and KServe, and here is {foreign[0]}")
+    if find_kserve() is None:
+        pytest.skip("needs KServe's charts in Go's module cache")
+    there, here = (_open(tmp_path_factory.mktemp("journey"), cloud) for cloud in ("existing", "embedded"))
+    there.mlops("deploy", "--yes")
+    for user in (there, here):
+        if user is here:
+            user.mlops("deploy", "--yes")
+        ended = user.submit("--no-cache")
+        user.run = ended.run
+        user.summaries = {name: event["summary"] for name, event in ended.nodes().items()}
+        user.mlops("model", "deploy", "iris")
+    yield Journey(there, here, before)
+    for user in (there, here):
+        user.mlops("destroy", "--yes", *(["--delete-crds"] if user is there else []))
+        end_processes(user.project)
+
+
+def _open(folder: Path, cloud: str) -> Session:
+    document: dict[str, Any] = {"version": 1, "cloud": cloud}
+    if cloud == "existing":
+        charts = assemble_charts(folder / "charts")
+        document |= {"charts": {"source": "folder", "path": str(charts)}, "components": {"values": OVERRIDES}}
+    (folder / "platform.yaml").write_text(yaml.safe_dump(document))
+    return Session(folder)
+
+
+def test_every_layer_is_ok_and_a_second_deploy_changes_nothing(journey: Journey) -> None:
+    status = journey.cluster.json("status").documents[0]
+    assert (status["health"], [layer for layer in status["layers"] if layer["health"] != "ok"]) == ("ok", [])
+    assert "is up to date" in journey.cluster.mlops("deploy", "--yes").out
+
+
+def test_the_five_steps_say_on_argo_what_they_say_here(journey: Journey) -> None:
+    there, here = journey.cluster.summaries, journey.embedded.summaries
+    assert [name for name in there if name in STEPS] == STEPS
+    assert {name: there[name] for name in STEPS} == {name: here[name] for name in STEPS}
+
+
+def test_run_records_have_the_same_shape(journey: Journey) -> None:
+    documents = [user.json("pipeline", "get", user.run).documents[0] for user in (journey.cluster, journey.embedded)]
+    keys = [set(document) for document in documents]
+    assert keys[0] == keys[1]
+    pods = [
+        {node["templateName"] for node in document["status"]["nodes"].values() if node["type"] == "Pod"}
+        for document in documents
+    ]
+    assert pods[0] == pods[1] == {*STEPS, "record-outcome"}
+    listed = [user.json("pipeline", "list").documents[0]["runs"][0] for user in (journey.cluster, journey.embedded)]
+    assert set(listed[0]) == set(listed[1])
+
+
+def test_a_step_shows_its_log(journey: Journey) -> None:
+    lines = journey.cluster.json("pipeline", "logs", journey.cluster.run, "load-data").documents
+    assert any("sepal width (cm)" in line["text"] for line in lines)
+
+
+def test_the_same_rows_give_the_same_predictions(journey: Journey) -> None:
+    for kind in FLOWERS:
+        assert journey.cluster.predict(kind) == journey.embedded.predict(kind) == kind
+    row = json.dumps(dict(zip(COLUMNS, FLOWERS["setosa"], strict=True)))
+    answers = [user.json("predict", "iris", "--json", row).documents[0] for user in (journey.cluster, journey.embedded)]
+    assert answers[0]["rows"] == answers[1]["rows"]
+
+
+def test_models_are_listed_alike(journey: Journey) -> None:
+    listed = [user.json("model", "list").documents[0] for user in (journey.cluster, journey.embedded)]
+    assert listed[0].keys() == listed[1].keys()
+
+
+def test_argo_runs_the_template_that_was_deployed(journey: Journey, kubernetes: Kubernetes) -> None:
+    template = Kind("argoproj.io/v1alpha1", "WorkflowTemplate", "workflowtemplates", namespaced=True)
+    assert kubernetes.get(template, "ml-training-pipeline", "argo") is not None
+
+
+def test_destroy_leaves_nothing(journey: Journey, kubernetes: Kubernetes) -> None:
+    ended = journey.cluster.json("destroy", "--yes", "--delete-crds")
+    proof = next(document for document in ended.documents if document["type"] == "Proof")
+    assert proof["leftovers"] == []
+    assert list_cluster(kubernetes) - journey.before == frozenset()
+    assert journey.cluster.json("destroy", "--yes", "--delete-crds").documents[-1]["leftovers"] == []
