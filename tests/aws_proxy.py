@@ -9,7 +9,7 @@ import http.client
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -22,7 +22,8 @@ HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date"
 class Fault:
     """What happens to calls whose name the pattern finds: `times` of them (None: all) are refused, or held.
 
-    A held call waits, before the stand-in hears of it, until `release` is set; `reached` tells that it waits.
+    A held call waits, before the stand-in hears of it, until `release` is set; `reached` tells that it waits. One that
+    is `lost` is then never delivered: who sent it was killed before it left the machine.
     """
 
     pattern: str
@@ -30,6 +31,7 @@ class Fault:
     code: str = ""
     times: int | None = None
     holds: bool = False
+    lost: bool = False
     seen: int = 0
     reached: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
@@ -39,6 +41,10 @@ class Fault:
             return False
         self.seen += 1
         return True
+
+    def wait(self) -> None:
+        self.reached.set()
+        self.release.wait()
 
 
 class Proxy:
@@ -84,9 +90,10 @@ class Proxy:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 fault = proxy.catch(name_of(self, body))
                 if fault and fault.holds:
-                    fault.reached.set()
-                    fault.release.wait()
-                if fault and fault.status:
+                    fault.wait()
+                if fault and fault.lost:
+                    self.close_connection = True
+                elif fault and fault.status:
                     self.answer(fault.status, [("Content-Type", "text/xml")], refusal(fault, self.headers))
                 else:
                     self.answer(*forward(proxy.target, self, body))
@@ -94,19 +101,22 @@ class Proxy:
             do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = serve  # noqa: N815 - as http.server calls them
 
             def answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-                try:
-                    self.send_response(status)
-                    for name, value in headers:
-                        self.send_header(name, value)
-                    if not (self.command == "HEAD" and any(name.lower() == "content-length" for name, _ in headers)):
-                        self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    if self.command != "HEAD":
-                        self.wfile.write(body)
-                except ConnectionError:
-                    self.close_connection = True
+                with suppress(ConnectionError):
+                    send(self, status, headers, body)
 
         return Handler
+
+
+def send(request: BaseHTTPRequestHandler, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    request.send_response(status)
+    for name, value in headers:
+        request.send_header(name, value)
+    is_head = request.command == "HEAD"
+    if not (is_head and any(name.lower() == "content-length" for name, _ in headers)):
+        request.send_header("Content-Length", str(len(body)))
+    request.end_headers()
+    if not is_head:
+        request.wfile.write(body)
 
 
 def name_of(request: BaseHTTPRequestHandler, body: bytes) -> str:

@@ -130,11 +130,15 @@ class Project:
         self.tell(aws={"state_bucket": bucket, "state_region": REGION}, terraform=terraform)
         return bucket
 
-    def state(self) -> dict[str, Any] | None:
-        """The remote state."""
+    def state_resources(self) -> list[str]:
+        """What the remote state lists that is in the cloud; empty while there is no state."""
         s3 = self.stand_in.client("s3")
-        found = s3.get_object(Bucket=f"{self.name}-states", Key="aws/dev/terraform.tfstate")
-        return dict(json.loads(found["Body"].read()))
+        try:
+            found = s3.get_object(Bucket=f"{self.name}-states", Key="aws/dev/terraform.tfstate")
+        except ClientError:
+            return []
+        blocks = json.loads(found["Body"].read())["resources"]
+        return sorted(f"{block['type']}.{block['name']}" for block in blocks if block["instances"])
 
     def list_terraforms(self) -> list[psutil.Process]:
         """What works in the target's folder, Terraform before its plugins."""

@@ -40,7 +40,7 @@ from platform_cli.clouds.terraform.state_lock import (
 from platform_cli.clouds.terraform.state_log import read_interventions
 from platform_cli.errors import NotFoundError, RefusedError, StateError
 from platform_cli.events import Event
-from platform_cli.tools.terraform import LockedError
+from platform_cli.tools.terraform import LOCKED
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = socket.gethostname()
@@ -242,14 +242,14 @@ def test_a_dead_lock_is_told_at_once_and_a_live_one_when_terraform_meets_it(
     held = lock()
     put_lock(remote, held)
     with (
-        pytest.raises(LockedError, match="only its holder knows") as unknown,
+        pytest.raises(StateError, match="only its holder knows") as unknown,
         explain_lock(remote.backend, tmp_path, "aws/dev"),
     ):
-        raise LockedError("terraform says so")
+        raise StateError(f"aws/dev: {LOCKED}")
     assert "--force" in unknown.value.hint
     stale = {name: getattr(beat(pid=999999), name) for name in Beat.__slots__}
     remote.backend.write_note("heartbeat", json.dumps(stale).encode())
-    with pytest.raises(LockedError, match="has ended") as dead, explain_lock(remote.backend, tmp_path, "aws/dev"):
+    with pytest.raises(StateError, match="has ended") as dead, explain_lock(remote.backend, tmp_path, "aws/dev"):
         raise AssertionError("Terraform is not even started")
     assert "mlops state unlock" in dead.value.hint
     assert dead.value.exit_code == 7

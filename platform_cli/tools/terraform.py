@@ -23,15 +23,12 @@ _ERRORS = 5
 # They change what a command line means, or where its files are.
 _FOREIGN = ("TF_CLI_ARGS", "TF_DATA_DIR", "TF_WORKSPACE", "TF_INPUT", "TF_REATTACH_PROVIDERS")
 _CACHE = "TF_PLUGIN_CACHE_DIR"
+LOCKED = "another Terraform holds the lock of the state"
 _LOCKED = "Error acquiring the state lock"
 _STALE = "Saved plan is stale"
 # As AWS, Azure and Google word it.
 _EXPIRED = re.compile(r"ExpiredToken|token (?:has|is) expired|AADSTS70008|AADSTS700082|invalid_grant")
 _RENEW = "your credentials expired: log in again, then run the same command; it goes on from there"
-
-
-class LockedError(StateError):
-    """Another command holds the lock of the state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,8 +189,8 @@ class Terraform:
         """Our error with Terraform's own words in place of the raw lines."""
         details = tuple(found) or find_error_block(error.details)
         if any(_LOCKED in text for text in details):
-            return LockedError(
-                f"{self.name}: another Terraform holds the lock of the state",
+            return StateError(
+                f"{self.name}: {LOCKED}",
                 hint="wait until it ends, then run the same command again",
                 details=details,
             )
@@ -210,7 +207,8 @@ class Terraform:
     @cached_property
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in self.environ.items() if not name.startswith(_FOREIGN)}
-        fixed = {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+        # A remote state is otherwise written every 20 s only: what was made since would be lost in a kill.
+        fixed = {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_STATE_PERSIST_INTERVAL": "1"}
         if not self.options.plugin_dirs and _CACHE not in kept:
             fixed[_CACHE] = str(_make_cache(kept))
         return {**kept, **fixed}

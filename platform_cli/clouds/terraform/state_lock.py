@@ -20,8 +20,9 @@ import psutil
 
 from platform_cli.clouds.terraform.backend import Lock, StateBackend
 from platform_cli.clouds.terraform.backend_local import LocalBackend
+from platform_cli.errors import StateError
 from platform_cli.process import ProcessId, current
-from platform_cli.tools.terraform import LockedError
+from platform_cli.tools.terraform import LOCKED
 
 HEARTBEAT = "heartbeat"
 BEAT_S = 20.0
@@ -109,28 +110,28 @@ def explain_lock(backend: StateBackend, root: Path, name: str) -> Iterator[None]
     """Where Terraform finds the state locked, tell who holds it and whether that command still works.
 
     Raises:
-        LockedError: it is locked; told at once, not after Terraform's patience, when the holder is dead.
+        StateError: it is locked; told at once, not after Terraform's patience, when the holder is dead.
     """
     found = None if isinstance(backend, LocalBackend) else find_holding(backend, root)
     if found and found.liveness is Liveness.DEAD:
         raise _locked(found, name)
     try:
         yield
-    except LockedError as error:
-        holding = find_holding(backend, root)
+    except StateError as error:
+        holding = find_holding(backend, root) if LOCKED in error.message else None
         if holding is None:
             raise
         raise _locked(holding, name) from error
 
 
-def _locked(holding: Holding, name: str) -> LockedError:
+def _locked(holding: Holding, name: str) -> StateError:
     hints = {
         Liveness.ALIVE: "wait until it ends, then run the same command again",
         Liveness.DEAD: 'mlops state unlock --reason "…" takes the lock away; then run the same command again',
         Liveness.UNKNOWN: 'ask them; when it has ended: mlops state unlock --force --reason "…"',
     }
     text = f"{name}: the state is locked by {describe(holding.lock)}; {holding.because}; nothing was changed"
-    return LockedError(text, hint=hints[holding.liveness])
+    return StateError(text, hint=hints[holding.liveness])
 
 
 def describe(lock: Lock) -> str:
