@@ -52,6 +52,8 @@ def forward_services(
     wanted = find_services(services, known)
     tell = _one_at_a_time(emit)
     places = _find_places(kubernetes, wanted, is_every=ALL in services)
+    if missing := [service.name for service in wanted if service not in places]:
+        tell(Notice(level="detail", text=f"not on this cluster: {', '.join(missing)}"))
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
         for service, (namespace, name) in places.items():
             opened = _Opened(kubernetes, service, namespace, tell, shows_credentials=shows_credentials)
