@@ -15,7 +15,17 @@ from kserve_fixtures import DEADLINE_S, FLOWERS, RUNTIME, Site, runtime
 from pipeline_fixtures import TrainedModel
 from serving_fixtures import call
 
-from platform_cli.errors import DeadlineError, MlopsError, NotFoundError, RefusedError, ToolError, UsageError
+from platform_cli.cluster.access import Access
+from platform_cli.errors import (
+    DeadlineError,
+    MlopsError,
+    NotFoundError,
+    NotReadyError,
+    RefusedError,
+    StateError,
+    ToolError,
+    UsageError,
+)
 from platform_cli.serving.client import predict
 from platform_cli.serving.interface import Endpoint, ServingState, Size
 from platform_cli.serving.kserve_manifest import (
@@ -27,8 +37,9 @@ from platform_cli.serving.kserve_manifest import (
     build_service,
     make_name,
 )
+from platform_cli.serving.kserve_registry import ClusterRegistry
 from platform_cli.serving.rows import Table
-from platform_cli.tools.kubernetes_kind import POD
+from platform_cli.tools.kubernetes_kind import POD, RESOURCE_QUOTA
 from platform_cli.tools.mlflow import ModelRef
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600), pytest.mark.xdist_group("kserve")]
@@ -301,3 +312,63 @@ def test_the_images_run_as_nobody_on_files_that_cannot_be_written(rule: Site) ->
         for container in (*pod["spec"]["initContainers"], *pod["spec"]["containers"]):
             assert container["securityContext"]["readOnlyRootFilesystem"] is True
         assert pod["spec"]["securityContext"]["runAsUser"] == 10001
+
+
+def test_a_quota_that_is_used_up_is_the_first_line(rule: Site) -> None:
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "s-pods", "namespace": rule.namespace}}
+    there = sum(1 for _ in rule.kubernetes.list(POD, rule.namespace))
+    rule.kubernetes.apply({**quota, "spec": {"hard": {"pods": str(there)}}})
+    try:
+        with pytest.raises(DeadlineError, match="quota s-pods is used up"):
+            rule.serving().deploy(ModelRef.parse(f"{RULE}/2"), deadline_s=20)
+        assert ask(rule, RULE)[0]["probability"] == pytest.approx(0.9)
+    finally:
+        rule.kubernetes.delete(RESOURCE_QUOTA, "s-pods", rule.namespace)
+
+
+def test_of_two_deploys_at_once_the_later_one_counts(rule: Site) -> None:
+    """The first waits for a version that cannot come up; meanwhile somebody deploys another one."""
+    outcome: list[MlopsError] = []
+
+    def deploy_broken() -> None:
+        try:
+            deploy(rule, f"{RULE}/3")
+        except MlopsError as error:
+            outcome.append(error)
+
+    first = threading.Thread(target=deploy_broken)
+    first.start()
+    for _, service in rule.kubernetes.watch(INFERENCE_SERVICE, rule.namespace, name=make_name(RULE), timeout_s=60):
+        if service["metadata"]["annotations"]["mlops.dev/model-version"] == "3":
+            break
+    assert deploy(rule, f"{RULE}/2").version == "2"
+    first.join()
+    assert [type(error) for error in outcome] == [StateError]
+    assert "gave way: version 2 is deployed by somebody else" in outcome[0].message
+    assert rule.serving().get(RULE).version == "2"
+
+
+def test_a_cluster_without_mlflow_is_told(access: Access) -> None:
+    with pytest.raises(NotReadyError, match="MLflow does not run in namespace default"):
+        ClusterRegistry(access, namespace="default").list_models()
+
+
+def test_a_model_that_was_not_deployed_by_us_is_listed_too(models: Site) -> None:
+    """As `kubectl apply` leaves it, with the storage URI as the only hint at what it is."""
+    place = {"name": "by-hand", "namespace": models.namespace}
+    annotations = {"serving.kserve.io/deploymentMode": "Standard", "serving.kserve.io/autoscalerClass": "none"}
+    model = {"modelFormat": {"name": "mlflow"}, "runtime": models.runtime, "storageUri": "mlflow://models/flower/1"}
+    models.kubernetes.apply(
+        {
+            "apiVersion": INFERENCE_SERVICE.api_version,
+            "kind": INFERENCE_SERVICE.kind,
+            "metadata": {**place, "annotations": {**annotations, "serving.kserve.io/stop": "true"}},
+            "spec": {"predictor": {"minReplicas": 1, "model": model}},
+        }
+    )
+    try:
+        found = models.serving().get("flower")
+        assert (found.version, found.state) == ("1", ServingState.STOPPED)
+    finally:
+        models.serving().undeploy("flower")
+    assert models.kubernetes.get(INFERENCE_SERVICE, "by-hand", models.namespace) is None
