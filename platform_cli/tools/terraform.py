@@ -128,23 +128,27 @@ class Terraform:
             parallelism=self.options.parallelism,
         )
 
-    def find_drift(self, emit: Emit) -> tuple[tuple[str, str], ...]:
-        """Refresh without planning: address and `update` or `delete` of all that is not as the state records it.
+    def find_drift(self, file: Path, emit: Emit) -> dict[str, Any]:
+        """Refresh without planning anything: what is not as the state records it, as `resource_drift` of plain data.
+
+        `file` is written on the way. It holds sensitive values in clear, as what is returned does.
 
         Raises:
             ToolError: it failed; `details` are Terraform's own words.
             StateError: another Terraform holds the state's lock.
         """
-        reader = self._run(
+        file.touch(mode=_PRIVATE)
+        self._run(
             "plan",
             emit,
             input=False,
             json=True,
+            out=str(file),
             refresh_only=True,
             lock_timeout=f"{self.options.lock_timeout_s}s",
             parallelism=self.options.parallelism,
         )
-        return tuple(reader.drift)
+        return self.show_plan(file)
 
     def show_plan(self, file: Path) -> dict[str, Any]:
         """A saved plan as plain data. It holds sensitive values in clear: it is never logged.

@@ -17,7 +17,6 @@ _PHASES = {
 }
 _ACTIONS = {"delete": "destroy"}
 _REFRESHED = "refresh_complete"
-_DRIFTED = "resource_drift"
 
 
 @dataclass(slots=True)
@@ -30,7 +29,6 @@ class LineReader:
         errors: Terraform's error blocks, one text each, in order.
         counts: its own summary: `add`, `change`, `remove`, `import`.
         refreshed: resources whose true state was read.
-        drift: resources that were changed behind Terraform's back: address and `update` or `delete`.
     """
 
     emit: Emit
@@ -38,7 +36,6 @@ class LineReader:
     errors: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     refreshed: int = 0
-    drift: list[tuple[str, str]] = field(default_factory=list)
     _done: int = 0
     _warned: set[str] = field(default_factory=set)
 
@@ -57,9 +54,6 @@ class LineReader:
             self.counts = {key: n for key, n in message.get("changes", {}).items() if isinstance(n, int)}
         elif kind == _REFRESHED:
             self.refreshed += 1
-        elif kind == _DRIFTED:
-            change = message.get("change", {})
-            self.drift.append((str(change.get("resource", {}).get("addr", "")), str(change.get("action", ""))))
 
     def _tell_progress(self, phase: str, hook: Mapping[str, Any]) -> None:
         action = str(hook.get("action", ""))

@@ -94,8 +94,8 @@ class Planner:
                     terraform.plan(file, look.emit, destroy=destroys, targets=targets, refresh=destroys or not ends)
                 return self._keep(file, terraform)
 
-    def find_drift(self, emit: Emit) -> tuple[tuple[str, str], ...]:
-        """Address and `update` or `delete` of all that is not as the state records it. Nothing is changed.
+    def find_drift(self, emit: Emit) -> dict[str, Any]:
+        """What is not as the state records it, as Terraform shows it. Nothing is changed.
 
         Raises:
             ToolError: Terraform failed.
@@ -105,7 +105,8 @@ class Planner:
         with self._working("plan"):
             self.copy.write(self.variables, self.backend)
             self._init(terraform, emit)
-            return terraform.find_drift(emit)
+            with tempfile.TemporaryDirectory(dir=self.copy.plans, prefix=".new-") as folder:
+                return terraform.find_drift(Path(folder) / "plan", emit)
 
     def apply(self, work: TerraformRoot, emit: Emit) -> str:
         """Do what was planned; afterwards every saved plan is stale and goes.
