@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_cli.apply import apply_plan
-from platform_cli.clouds.interface import Look, ignore
+from platform_cli.clouds.interface import Look, Shared, ignore
 from platform_cli.doctor import run_checks
 from platform_cli.errors import PreflightError, RefusedError, StateError
 from platform_cli.events import Emit, Notice
@@ -78,7 +78,8 @@ def deploy(
         if not plan.changes:
             apply_plan(plan, run=cloud.run_stage, journal=Journal(home.journal), emit=emit)
             return plan
-        with Journal(home.journal) as journal, recorded(emit, home.logs / "deploy.log") as emit_twice:
+        log = home.logs / "deploy.log"
+        with holding(cloud, "mlops deploy"), Journal(home.journal) as journal, recorded(emit, log) as emit_twice:
             apply_plan(plan, run=cloud.run_stage, journal=journal, emit=emit_twice)
         return plan
 
@@ -105,11 +106,16 @@ def destroy(
         removals = cloud.list_removals(keep_data=keep_data, delete_crds=delete_crds)
         plan = build_plan(Operation.DESTROY, str(target), removals, before)
         confirm(plan)
-        with Journal(home.journal) as journal:
+        with holding(cloud, "mlops destroy"), Journal(home.journal) as journal:
             apply_plan(plan, run=cloud.run_stage, journal=journal, emit=emit)
             journal.discard()
         _remove_if_empty(home.root)
         return cloud.prove_gone(before, keep_data=keep_data)
+
+
+def holding(cloud: Cloud, command: str) -> contextlib.AbstractContextManager[None]:
+    """Keep commands on other machines from changing the same cloud, where there can be any."""
+    return cloud.hold(command) if isinstance(cloud, Shared) else contextlib.nullcontext()
 
 
 @contextlib.contextmanager

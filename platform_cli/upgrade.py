@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_cli.apply import apply_plan
-from platform_cli.change import Confirm, changing, refuse_loss
+from platform_cli.change import Confirm, changing, holding, refuse_loss
 from platform_cli.clouds.interface import Look, Upgrades, ignore
 from platform_cli.errors import InterruptedByUser, MlopsError, UsageError
 from platform_cli.events import Emit
@@ -47,7 +47,11 @@ def upgrade(
         if not allow_replace:
             refuse_loss(plan)
         confirm(plan)
-        with Journal(home.journal) as journal, recorded(emit, home.logs / "upgrade.log") as emit_twice:
+        if not plan.changes:
+            apply_plan(plan, run=cloud.run_stage, journal=Journal(home.journal), emit=emit)
+            return plan
+        log = home.logs / "upgrade.log"
+        with holding(cloud, "mlops upgrade"), Journal(home.journal) as journal, recorded(emit, log) as emit_twice:
             try:
                 apply_plan(plan, run=cloud.run_stage, journal=journal, emit=emit_twice)
             except InterruptedByUser:

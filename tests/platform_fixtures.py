@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
+import signal
+import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,12 +24,13 @@ from platform_cli.cluster.package import Package
 from platform_cli.cluster.platform import ClusterPlatform
 from platform_cli.cluster.removal import patch_item
 from platform_cli.config import Config
-from platform_cli.events import Event, Notice, StageFinished
+from platform_cli.events import Event, Notice, StageFinished, StageStarted
 from platform_cli.layout import Layout
 from platform_cli.plan import Plan
 from platform_cli.target import CloudName, Env, Target
 from platform_cli.tools.kubernetes import Kubernetes
 from platform_cli.tools.kubernetes_kind import NAMESPACE
+from platform_cli.upgrade import upgrade as run_upgrade
 
 IMAGE = "mlops.test/pause:1"
 """Is on the node of the test cluster; elsewhere MLOPS_TEST_IMAGE names one that does nothing."""
@@ -124,7 +129,7 @@ class Cluster:
 
     @property
     def cloud(self) -> ExistingCloud:
-        return ExistingCloud(Config(version=1, cloud=CloudName.EXISTING), self.layout, self.platform)
+        return ExistingCloud(Config(version=1, cloud=CloudName.EXISTING), self.layout, self.platform, lease=self.prefix)
 
     @property
     def layout(self) -> Layout:
@@ -136,6 +141,19 @@ class Cluster:
     def deploy(self, **options: Any) -> Plan:
         home = self.layout.home(TARGET.name)
         return change.deploy(self.cloud, TARGET, home, confirm=lambda _: None, emit=self.heard.append, **options)
+
+    def upgrade(self) -> Plan:
+        home = self.layout.home(TARGET.name)
+        return run_upgrade(self.cloud, TARGET, home, confirm=lambda _: None, emit=self.heard.append)
+
+    def deploy_and_die(self, stage: str) -> int | None:
+        """Deploy in a process that is killed a moment after a stage began; returns how it ended."""
+        child = multiprocessing.get_context("spawn").Process(
+            target=_deploy_and_die, args=(self.access, self.folder, self.prefix, self.packages, stage)
+        )
+        child.start()
+        child.join()
+        return child.exitcode
 
     def destroy(self, *, keep_data: bool = False) -> Proof:
         home = self.layout.home(TARGET.name)
@@ -184,6 +202,19 @@ def make_crd(group: str, kind: str, plural: str) -> dict[str, Any]:
     names = {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"}
     spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
     return {**make_object("CustomResourceDefinition", f"{plural}.{group}", "apiextensions.k8s.io/v1"), "spec": spec}
+
+
+def _deploy_and_die(access: Access, folder: Path, prefix: str, packages: dict[str, Package], stage: str) -> None:
+    cluster = Cluster(access, Kubernetes(access), folder, prefix, packages=packages)
+    home = cluster.layout.home(TARGET.name)
+
+    def emit(event: Event) -> None:
+        if isinstance(event, StageStarted) and event.stage == stage:
+            threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGKILL)).start()
+
+    change.deploy(cluster.cloud, TARGET, home, confirm=lambda _: None, emit=emit)
+    # A stage that was faster than that: the command dies right after its last one.
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from platform_cli.cluster.work import (
     RemoveNamespaces,
     Rendered,
 )
+from platform_cli.cluster.workload import tell_unready
 from platform_cli.errors import InterruptedByUser, ToolError
 from platform_cli.events import Emit, Event, Notice, StageFinished
 from platform_cli.journal import Journal, read_history
@@ -342,3 +343,27 @@ def test_ctrl_c_stops_every_thread_and_leaves_their_stages_in_doubt(tmp_path: Pa
         apply_plan(releases(a=(), b=(), c=("b",)), run=run, journal=journal, emit=press)
     assert sorted(ended) == ["a", "b"]
     assert read_history(tmp_path / "journal.db").interrupted == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "reason"),
+    [
+        ("deployment", {"replicas": 1, "availableReplicas": 1, "updatedReplicas": 1}, ""),
+        ("deployment", {"replicas": 1, "updatedReplicas": 1}, "0 of 1 ready"),
+        ("deployment", {"replicas": 1, "availableReplicas": 1}, "0 of 1 updated"),
+        (
+            "deployment",
+            {"replicas": 2, "availableReplicas": 1, "updatedReplicas": 1},
+            "1 of the old revision still there",
+        ),
+        ("statefulset", {"replicas": 1, "availableReplicas": 1, "updatedReplicas": 1}, ""),
+        ("daemonset", {"desiredNumberScheduled": 2, "numberAvailable": 2, "updatedNumberScheduled": 2}, ""),
+        ("daemonset", {"desiredNumberScheduled": 2, "numberAvailable": 2}, "0 of 2 updated"),
+    ],
+)
+def test_a_workload_is_ready_with_its_newest_revision_only(kind: str, status: dict[str, Any], reason: str) -> None:
+    found = {"metadata": {"generation": 2}, "spec": {"replicas": 1}, "status": {"observedGeneration": 2, **status}}
+    assert tell_unready(kind, found) == reason
+    found["status"]["observedGeneration"] = 1
+    assert tell_unready(kind, found) == "its controller has not seen it yet"
+    assert tell_unready(kind, None) == "absent"

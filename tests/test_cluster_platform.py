@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from platform_fixtures import Cluster, make_crd, make_deployment, make_object
+from platform_fixtures import IMAGE, TARGET, Cluster, make_crd, make_deployment, make_object
 
+from platform_cli.cluster.lease import LEASE, hold_lease
 from platform_cli.errors import DeadlineError, RefusedError, StateError
 from platform_cli.tools.kubernetes_kind import (
     CONFIG_MAP,
@@ -61,7 +64,7 @@ def test_only_what_differs_is_changed(platform_cluster: Cluster) -> None:
 
 def test_an_image_that_is_missing_is_named_first(platform_cluster: Cluster) -> None:
     cluster = platform_cluster
-    cluster.deadline_s = 12
+    cluster.deadline_s = 20
     cluster.add("one", make_deployment("one", "mlops.test/absent:1"), health=("deployment/one",))
     with pytest.raises(DeadlineError, match=r"^one: image mlops.test/absent:1 cannot be pulled"):
         cluster.deploy()
@@ -130,7 +133,7 @@ def test_a_webhook_that_nobody_answers_is_said_first_and_does_not_stop_a_destroy
     guard["webhooks"][0]["clientConfig"]["service"]["namespace"] = cluster.space("guard")
     cluster.add("guard", service, guard)
     cluster.add("one", make_deployment("one"), health=("deployment/one",), needs=("guard",))
-    with pytest.raises(DeadlineError, match=r'^one: webhook guard.mlops.test refuses the pods of one-\S+: .*nobody'):
+    with pytest.raises(DeadlineError, match=r"^one: webhook guard.mlops.test refuses the pods of one-\S+: .*nobody"):
         cluster.deploy()
     assert cluster.destroy().leftovers == ()
     assert cluster.kubernetes.get(VALIDATING_WEBHOOK, cluster.space("guard")) is None
@@ -185,14 +188,30 @@ def test_what_somebody_else_installed_is_adopted_and_stays(platform_cluster: Clu
     assert cluster.kubernetes.get(CUSTOM_RESOURCE_DEFINITION, f"things.{group}") is not None
 
 
-def test_a_namespace_that_was_there_before_stays(platform_cluster: Cluster) -> None:
+def test_a_namespace_that_was_there_before_stays_as_it_was(platform_cluster: Cluster) -> None:
     cluster = platform_cluster
-    cluster.kubernetes.create(make_object("Namespace", cluster.space("one")))
-    cluster.add("one", make_object("ConfigMap", "a"))
-    cluster.deploy()
+    space = cluster.space("one")
+    theirs = make_object("Namespace", space)
+    theirs["metadata"]["labels"] = {"team": "other", "pod-security.kubernetes.io/enforce": "baseline"}
+    before = cluster.kubernetes.create(theirs)["metadata"]
+    # As the platform's chart has its namespaces: with policies, and kept by Helm.
+    ours = make_object("Namespace", space)
+    ours["metadata"] |= {
+        "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
+        "annotations": {"helm.sh/resource-policy": "keep"},
+    }
+    cluster.add("one", ours, make_object("ConfigMap", "a"))
+    assert "somebody else's get our policies until a destroy" in cluster.deploy().stages[0].reason
+    assert (
+        cluster.kubernetes.get(NAMESPACE, space)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
+        == "restricted"
+    )
+    assert cluster.plan().changes == ()
     assert cluster.destroy().leftovers == ()
-    assert cluster.kubernetes.get(CONFIG_MAP, "a", cluster.space("one")) is None
-    assert cluster.kubernetes.get(NAMESPACE, cluster.space("one"))["status"]["phase"] == "Active"
+    assert cluster.kubernetes.get(CONFIG_MAP, "a", space) is None
+    after = cluster.kubernetes.get(NAMESPACE, space)["metadata"]
+    assert after["labels"] == before["labels"]
+    assert not after.get("annotations")
 
 
 def test_a_namespace_that_something_holds_is_explained_and_destroyed_later(platform_cluster: Cluster) -> None:
@@ -281,3 +300,63 @@ def test_data_that_is_kept_keeps_its_namespace(platform_cluster: Cluster) -> Non
     assert cluster.plan().changes == ()
     assert cluster.destroy().leftovers == ()
     assert cluster.kubernetes.get(NAMESPACE, cluster.space("one")) is None
+
+
+def test_another_machines_deploy_is_respected_and_a_dead_ones_is_not(platform_cluster: Cluster, tmp_path: Path) -> None:
+    cluster = platform_cluster
+    cluster.add("one", make_object("ConfigMap", "a"))
+    with (
+        hold_lease(cluster.kubernetes, cluster.prefix, home=tmp_path / "elsewhere", command="mlops deploy"),
+        pytest.raises(StateError, match=r"changed by \S+/elsewhere: mlops deploy \(process \d+\)"),
+    ):
+        cluster.deploy()
+    cluster.deploy()
+    past = "2020-01-01T00:00:00.000000Z"
+    spec = {"holderIdentity": "dead@elsewhere", "leaseDurationSeconds": 30, "renewTime": past}
+    lease = make_object("Lease", cluster.prefix, "coordination.k8s.io/v1", spec=spec)
+    lease["metadata"]["namespace"] = "kube-system"
+    cluster.kubernetes.create(lease)
+    cluster.add("one", make_object("ConfigMap", "b"))
+    cluster.deploy()
+    assert cluster.kubernetes.get(LEASE, cluster.prefix, "kube-system") is None
+
+
+def test_an_upgrade_backs_up_and_goes_back_when_the_new_version_does_not_come_up(platform_cluster: Cluster) -> None:
+    cluster = platform_cluster
+    group = f"{cluster.prefix}.mlops.test"
+    crd = make_crd(group, "Thing", "things")
+    cluster.add("one", make_deployment("one"), crds=[crd], owns=(f"things.{group}",), health=("deployment/one",))
+    cluster.deploy()
+    assert cluster.upgrade().changes == ()
+    thing = make_object("Thing", "kept", f"{group}/v1")
+    thing["metadata"]["namespace"] = cluster.space("one")
+    cluster.kubernetes.create(thing)
+    given = {"crds": [crd], "owns": (f"things.{group}",), "health": ("deployment/one",)}
+    cluster.add("one", make_deployment("one", "mlops.test/absent:2"), version="1.1.0", **given)
+    cluster.deadline_s = 20
+    with pytest.raises(DeadlineError, match=r"^one: image mlops.test/absent:2 cannot be pulled") as caught:
+        cluster.upgrade()
+    assert "rolled back: one" in caught.value.details
+    found = cluster.kubernetes.get(DEPLOYMENT, "one", cluster.space("one"))
+    assert found["spec"]["template"]["spec"]["containers"][0]["image"] == IMAGE
+    [backup] = cluster.layout.home(TARGET.name).backups.iterdir()
+    assert "name: kept" in (backup / f"things.{group}.yaml").read_text()
+    cluster.add("one", make_deployment("one", replicas=2), version="1.1.0", **given)
+    cluster.deadline_s = 60
+    plan = cluster.upgrade()
+    assert next(planned.reason for planned in plan.stages if planned.stage.name == "one").startswith("1.0.0 to 1.1.0")
+    assert cluster.plan().changes == ()
+    cluster.add("one", make_deployment("one"), version="3.0.0", **given)
+    with pytest.raises(RefusedError, match=r"would skip a major version: 1\.1\.0 to 3\.0\.0"):
+        cluster.upgrade()
+
+
+@pytest.mark.parametrize("moment", ["namespaces", "one", "two"])
+def test_a_deploy_that_is_killed_in_a_stage_is_ended_by_the_next(platform_cluster: Cluster, moment: str) -> None:
+    cluster = platform_cluster
+    cluster.add("one", make_deployment("one"), health=("deployment/one",))
+    cluster.add("two", make_deployment("two"), health=("deployment/two",), needs=("one",))
+    assert cluster.deploy_and_die(moment) == -signal.SIGKILL
+    cluster.deploy()
+    assert cluster.plan().changes == ()
+    assert cluster.destroy().leftovers == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -132,6 +133,18 @@ class Cloud(Protocol):
 
         Raises:
             NotReadyError: the target is not deployed.
+        """
+
+
+@runtime_checkable
+class Shared(Protocol):
+    """A cloud that is changed from several machines, so that the target's own lock is not enough."""
+
+    def hold(self, command: str) -> AbstractContextManager[None]:
+        """Keep others from changing the same place.
+
+        Raises:
+            StateError: another command changes it; the message says which.
         """
 
 

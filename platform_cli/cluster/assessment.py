@@ -41,7 +41,7 @@ def assess_cluster(work: ClusterWork, facts: ClusterFacts | None) -> Assessment:
         return Risk.NONE, f"the cluster cannot be asked: {seen.unreachable}"
     match work:
         case Namespaces():
-            return _missing(work.namespaces, seen.namespaces, "namespaces")
+            return _assess_wanted(work, seen)
         case CrdSet():
             return _assess_crds(work, seen)
         case GeneratedSecrets():
@@ -117,6 +117,15 @@ def _missing(wanted: tuple[str, ...], there: Iterable[str], noun: str) -> Assess
     return Risk.CREATE, f"missing: {some(missing)}"
 
 
+def _assess_wanted(work: Namespaces, seen: ClusterFacts) -> Assessment:
+    risk, reason = _missing(work.namespaces, seen.namespaces, "namespaces")
+    theirs = tuple(name for name in work.namespaces if name in seen.unmarked)
+    if not theirs:
+        return risk, reason
+    note = f"somebody else's get our policies until a destroy: {some(theirs)}"
+    return (Risk.CHANGE, note) if risk is Risk.NONE else (risk, f"{reason}; {note}")
+
+
 def _assess_crds(work: CrdSet, seen: ClusterFacts) -> Assessment:
     if work.component in seen.foreign:
         return Risk.NONE, _adopted(seen.foreign[work.component])
@@ -186,4 +195,7 @@ def _assess_removal(work: RemoveRelease, seen: ClusterFacts) -> Assessment:
 def _assess_namespaces(work: RemoveNamespaces, seen: ClusterFacts) -> Assessment:
     kept = {claim.partition("/")[0] for claim in seen.claims} if work.kept else set()
     doomed = tuple(name for name in work.namespaces if seen.namespaces.get(name) and name not in kept)
+    borrowed = tuple(name for name in work.namespaces if name in seen.borrowed)
+    if borrowed and not doomed:
+        return Risk.CHANGE, f"given back: {some(borrowed)}"
     return if_any(Risk.DESTROY, "ours", _short(doomed), "none of ours")

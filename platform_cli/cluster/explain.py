@@ -18,16 +18,24 @@ _LOG_LINES = 8
 _EVENTS_SHOWN = 5
 _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable"})
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_TOLD = frozenset({"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "Unhealthy"})
 _QUOTA = re.compile(r"exceeded quota: (?P<quota>[^,]+), (?P<figures>.*)")
 _WEBHOOK = re.compile(r'failed calling webhook "(?P<webhook>[^"]+)":?\s*(?P<why>.*)')
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`reason` is one line that names the thing; `details` are log lines and events that show it."""
+    """Why something is not ready.
+
+    Attributes:
+        reason: one line that names the thing.
+        details: log lines and events that show it.
+        is_usual: whether it is seen in every start, and tells something only when it does not pass.
+    """
 
     reason: str
     details: tuple[str, ...] = ()
+    is_usual: bool = False
 
 
 def explain(kubernetes: Kubernetes, workload: Workload) -> Explanation | None:
@@ -133,8 +141,9 @@ def _explain_events(pod: Mapping[str, Any], events: Sequence[Mapping[str, Any]])
     name = pod["metadata"]["name"]
     warnings = _warnings(events, "Pod", name)
     for event in warnings:
-        if event.get("reason") in ("FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "Unhealthy"):
-            yield Explanation(f"pod {name}: {event['reason']}: {_first(event['message'])}", _show(warnings))
+        reason, message = event.get("reason"), _first(event["message"])
+        if reason in _TOLD or (reason == "Failed" and "pull" in message):
+            yield Explanation(f"pod {name}: {reason}: {message}", _show(warnings), is_usual=reason == "Unhealthy")
 
 
 def _explain_controllers(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from platform_cli.cluster.difference import index
-from platform_cli.cluster.mark import make_namespace, mark_crd
+from platform_cli.cluster.mark import is_known, make_namespace, mark_crd, remember
 from platform_cli.cluster.package import Package
 from platform_cli.cluster.repair import repair, require_idle
 from platform_cli.cluster.secret import make_secret
@@ -36,11 +36,15 @@ class Installer:
     deadline_s: float
 
     def make_namespaces(self, work: Namespaces) -> str:
-        """Make those that are missing."""
-        missing = [name for name in work.namespaces if self.kubernetes.get(NAMESPACE, name) is None]
+        """Make those that are missing; remember what somebody else's are like."""
+        found = {name: self.kubernetes.get(NAMESPACE, name) for name in work.namespaces}
+        missing = [name for name, item in found.items() if item is None]
         for name in missing:
             self.kubernetes.apply(make_namespace(name))
-        return f"{len(missing)} made: {', '.join(missing)}" if missing else f"all {len(work.namespaces)} there"
+        for name, item in found.items():
+            if item is not None and not is_known(item):
+                self.kubernetes.patch(NAMESPACE, name, None, remember(item))
+        return f"{len(missing)} made: {', '.join(missing)}" if missing else f"all {len(found)} there"
 
     def apply_crds(self, work: CrdSet) -> str:
         """Apply a component's CRDs and wait until the API serves them.

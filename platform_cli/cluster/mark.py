@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -9,7 +10,9 @@ from platform_cli.stage import digest_of
 
 MADE_BY = {"mlops.io/made-by": "mlops"}
 _DIGEST = "mlops.io/digest"
+_BEFORE = "mlops.io/before"
 _RELEASE, _RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
+_OURS = ("app.kubernetes.io/", "helm.sh/", "meta.helm.sh/", "mlops.io/", "pod-security.kubernetes.io/")
 BY_HELM = "app.kubernetes.io/managed-by=Helm"
 """Selects what Helm made."""
 
@@ -22,6 +25,33 @@ def make_namespace(name: str) -> dict[str, Any]:
 def is_ours(item: Mapping[str, Any]) -> bool:
     """Whether we made a namespace."""
     return MADE_BY.items() <= (item["metadata"].get("labels") or {}).items()
+
+
+def is_known(item: Mapping[str, Any]) -> bool:
+    """Whether we made a namespace, or remember what it was like before us."""
+    return is_ours(item) or _BEFORE in (item["metadata"].get("annotations") or {})
+
+
+def remember(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The patch that writes down what a namespace of somebody else's is like, for `restore`."""
+    metadata = item["metadata"]
+    before = {"labels": metadata.get("labels") or {}, "annotations": metadata.get("annotations") or {}}
+    return {"metadata": {"annotations": {_BEFORE: json.dumps(before, sort_keys=True)}}}
+
+
+def restore(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The patch that makes the labels and annotations of a namespace those of before us; nothing if it is unknown."""
+    metadata = item["metadata"]
+    text = (metadata.get("annotations") or {}).get(_BEFORE)
+    if text is None:
+        return {}
+    before = json.loads(text)
+    return {"metadata": {part: _undo(metadata.get(part) or {}, before[part]) for part in ("labels", "annotations")}}
+
+
+def _undo(now: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str | None]:
+    """What a release of ours added goes, what it changed becomes what it was; what others added since stays."""
+    return {key: before.get(key) for key in (*now, *before) if key.startswith(_OURS)}
 
 
 def mark_crd(crd: Mapping[str, Any]) -> dict[str, Any]:

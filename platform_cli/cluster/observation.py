@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from platform_cli.cluster.difference import find_varying, index
 from platform_cli.cluster.discovery import Capabilities, discover
-from platform_cli.cluster.mark import BY_HELM, is_ours, read_crd_mark
+from platform_cli.cluster.mark import BY_HELM, is_known, is_ours, read_crd_mark
 from platform_cli.cluster.package import Package, list_workloads
 from platform_cli.cluster.work import ClusterFacts, Healthy, KubernetesObject, Ref, ReleaseFact, Rendered
 from platform_cli.cluster.workload import KINDS, parse_workload, tell_unready
@@ -62,12 +62,13 @@ def observe_deploy(sight: Sight, packages: Sequence[Package], forced: Collection
         served = pool.submit(discover, kubernetes)
         listed = pool.submit(sight.helm.list)
         crds = pool.submit(read_crds, kubernetes, components)
-        namespaces = pool.submit(read_namespaces, kubernetes)
+        namespaces = pool.submit(_list_namespaces, kubernetes)
         secrets = pool.submit(_list_secrets, kubernetes, components)
         unready = pool.submit(find_unready, kubernetes, Healthy(list_workloads(packages)).workloads)
         rendered = _render_all(sight, packages, served.result())
         return ClusterFacts(
-            namespaces=namespaces.result(),
+            namespaces={item["metadata"]["name"]: is_ours(item) for item in namespaces.result()},
+            unmarked=frozenset(item["metadata"]["name"] for item in namespaces.result() if not is_known(item)),
             crds=crds.result(),
             secrets=secrets.result(),
             releases=read_releases(sight, components, listed.result()),
@@ -77,9 +78,8 @@ def observe_deploy(sight: Sight, packages: Sequence[Package], forced: Collection
         )
 
 
-def read_namespaces(kubernetes: Kubernetes) -> dict[str, bool]:
-    """Every namespace by name, and whether it is ours."""
-    return {item["metadata"]["name"]: is_ours(item) for item in kubernetes.list(NAMESPACE)}
+def _list_namespaces(kubernetes: Kubernetes) -> list[dict[str, Any]]:
+    return list(kubernetes.list(NAMESPACE))
 
 
 def read_crds(kubernetes: Kubernetes, components: Iterable[Component]) -> dict[str, str]:

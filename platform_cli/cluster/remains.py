@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from platform_cli.cluster.discovery import Capabilities, discover
-from platform_cli.cluster.mark import BY_HELM, release_of
-from platform_cli.cluster.observation import Sight, find_foreign, read_crds, read_namespaces, read_releases
+from platform_cli.cluster.mark import BY_HELM, is_ours, release_of, restore
+from platform_cli.cluster.observation import Sight, find_foreign, read_crds, read_releases
 from platform_cli.cluster.stages import list_namespaces
 from platform_cli.cluster.work import ClusterFacts, KubernetesObject
 from platform_cli.tools.kubernetes_kind import (
     MUTATING_WEBHOOK,
+    NAMESPACE,
     PERSISTENT_VOLUME,
     PERSISTENT_VOLUME_CLAIM,
     SERVICE,
@@ -32,10 +33,12 @@ def observe_destroy(sight: Sight, components: Sequence[Component]) -> ClusterFac
     served, listed = discover(kubernetes), sight.helm.list()
     crds = read_crds(kubernetes, components)
     foreign = find_foreign(components, listed, crds)
+    namespaces = list(kubernetes.list(NAMESPACE))
     owned = [crd for component in components if component.name not in foreign for crd in component.owns]
     found = {name: list_resources(kubernetes, served.kinds[name], spaces) for name in owned if name in served.kinds}
     return ClusterFacts(
-        namespaces=read_namespaces(kubernetes),
+        namespaces={item["metadata"]["name"]: is_ours(item) for item in namespaces},
+        borrowed=tuple(item["metadata"]["name"] for item in namespaces if restore(item)),
         crds=crds,
         releases=read_releases(sight, components, listed),
         foreign=foreign,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_cli.cluster.discovery import discover
-from platform_cli.cluster.mark import is_ours
+from platform_cli.cluster.mark import is_ours, restore
 from platform_cli.cluster.observation import Sight, find_foreign, find_unready, read_crds
 from platform_cli.cluster.remains import (
     describe,
@@ -141,6 +141,10 @@ class Remover:
         kubernetes = self.sight.kubernetes
         kept = {key.partition("/")[0] for key in list_claims(kubernetes, work.namespaces)} if work.kept else set()
         doomed = [name for name in work.namespaces if name not in kept and self._is_ours(name)]
+        for name in work.namespaces:
+            found = kubernetes.get(NAMESPACE, name)
+            if found is not None and (patch := restore(found)):
+                kubernetes.patch(NAMESPACE, name, None, patch)
         left = self._delete_namespaces(doomed, emit)
         stuck = "; ".join(self.explain_namespace(name) for name in left)
         return f"{len(doomed) - len(left)} deleted" + (f"; {stuck}" if stuck else "")

@@ -30,12 +30,14 @@ def wait_ready(
     """
     deadline = time.monotonic() + deadline_s
     for workload in workloads:
-        said = ""
+        said: Explanation | None = None
         while _watch_until_ready(kubernetes, workload, min(_ROUND_S, deadline - time.monotonic())):
-            found = explain(kubernetes, workload)
+            # Between two tries a container only says that it is being created.
+            found = explain(kubernetes, workload) or said
             if time.monotonic() >= deadline:
                 raise _too_late(kubernetes, workload, found, what, deadline_s)
-            said = _tell(workload, found, said, emit)
+            _tell(workload, found, emit, is_new=found != said)
+            said = found
 
 
 def _watch_until_ready(kubernetes: Kubernetes, workload: Workload, timeout_s: float) -> bool:
@@ -44,12 +46,10 @@ def _watch_until_ready(kubernetes: Kubernetes, workload: Workload, timeout_s: fl
     return all(change == "DELETED" or tell_unready(workload.kind, found) for change, found in changes)
 
 
-def _tell(workload: Workload, found: Explanation | None, said: str, emit: Emit) -> str:
-    """Say a new reason to everybody, an old one only to those who want every detail."""
-    reason = found.reason if found else "not ready yet"
-    level = "info" if found and reason != said else "detail"
-    emit(Notice(level=level, text=f"waiting for {workload}: {reason}"))
-    return reason
+def _tell(workload: Workload, found: Explanation | None, emit: Emit, *, is_new: bool) -> None:
+    """Say a new reason to everybody, an old or a usual one only to those who want every detail."""
+    level = "info" if found and is_new and not found.is_usual else "detail"
+    emit(Notice(level=level, text=f"waiting for {workload}: {found.reason if found else 'not ready yet'}"))
 
 
 def _too_late(

@@ -25,7 +25,7 @@ class Ref(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Namespaces:
-    """Have these namespaces; one that is there already stays as it is."""
+    """Have these namespaces; of one that is somebody else's remember what it is like."""
 
     namespaces: tuple[str, ...]
 
@@ -138,7 +138,10 @@ class RemoveClaims:
 
 @dataclass(frozen=True, slots=True)
 class RemoveNamespaces:
-    """Delete those of these namespaces that we made, but the ones that hold claims which are `kept`."""
+    """Delete those of these namespaces that we made, but the ones that hold claims which are `kept`.
+
+    Those of somebody else's become again what they were.
+    """
 
     namespaces: tuple[str, ...]
     kept: bool = False
@@ -204,6 +207,8 @@ class ClusterFacts:
     Attributes:
         unreachable: why nothing could be seen; empty when all was.
         namespaces: whether each namespace that is there is ours, by name.
+        unmarked: namespaces of somebody else's of which we do not yet remember what they are like.
+        borrowed: namespaces of somebody else's that got our policies, and are to get their own back.
         crds: SHA-256 of what we applied as each CRD that is there, by name; empty when somebody else did.
         secrets: Secrets that are there, as `namespace/name`.
         releases: the components' releases, by `namespace/release`.
@@ -221,6 +226,8 @@ class ClusterFacts:
 
     unreachable: str = ""
     namespaces: Mapping[str, bool] = field(default_factory=dict)
+    unmarked: frozenset[str] = frozenset()
+    borrowed: tuple[str, ...] = ()
     crds: Mapping[str, str] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     releases: Mapping[str, ReleaseFact] = field(default_factory=dict)

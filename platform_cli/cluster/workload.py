@@ -48,5 +48,8 @@ def tell_unready(kind: str, found: Mapping[str, Any] | None) -> str:
         updated = status.get("updatedReplicas", 0)
     if ready < wanted:
         return f"{ready} of {wanted} ready"
-    # A new revision whose pods do not come up leaves the old ones ready.
-    return f"{updated} of {wanted} updated" if updated < wanted else ""
+    if updated < wanted:
+        return f"{updated} of {wanted} updated"
+    # A new revision whose pods do not come up leaves those of the old one ready.
+    old = status.get("replicas", 0) - updated if kind == "deployment" else 0
+    return f"{old} of the old revision still there" if old > 0 else ""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_cli.clouds.embedded import files
 from platform_cli.clouds.existing.check import list_checks
 from platform_cli.clouds.interface import Proof
+from platform_cli.cluster.lease import hold_lease
 from platform_cli.errors import NotReadyError
 from platform_cli.journal import list_files, read_history
 from platform_cli.plan import Operation
@@ -28,14 +30,20 @@ if TYPE_CHECKING:
     from platform_cli.tools.mlflow import Registry
     from platform_cli.workflow.interface import Engine
 
+LEASE_NAME = "mlops"
+
 
 class ExistingCloud:
-    """One target on a cluster that somebody else made: only what we put there is ours."""
+    """One target on a cluster that somebody else made: only what we put there is ours.
 
-    def __init__(self, config: Config, layout: Layout, platform: ClusterPlatform) -> None:
+    `lease` is the Lease that keeps commands on other machines away.
+    """
+
+    def __init__(self, config: Config, layout: Layout, platform: ClusterPlatform, *, lease: str = LEASE_NAME) -> None:
         self._config = config
         self._home = layout.home(config.target.name)
         self._platform = platform
+        self._lease = lease
 
     def observe(self, look: Look) -> Facts:
         """See `Cloud.observe`."""
@@ -75,6 +83,18 @@ class ExistingCloud:
         ]
         checked = (*proof.checked, f"no file below {self._home.root}")
         return Proof(checked, (*proof.leftovers, *left), proof.kept, proof.unchecked)
+
+    def hold(self, command: str) -> AbstractContextManager[None]:
+        """See `Shared.hold`."""
+        return hold_lease(self._platform.kubernetes, self._lease, home=self._home.root, command=command)
+
+    def list_upgrades(self, before: Facts) -> tuple[Stage, ...]:
+        """See `Upgrades.list_upgrades`."""
+        return self._platform.list_upgrades(before.cluster, self._home.backups)
+
+    def roll_back(self, before: Facts, emit: Emit) -> tuple[str, ...]:
+        """See `Upgrades.roll_back`."""
+        return self._platform.roll_back(before.cluster, emit)
 
     def inspect(self, *, refresh: bool = False) -> tuple[Layer, ...]:  # noqa: ARG002 - it is always asked
         """See `Cloud.inspect`."""
