@@ -66,9 +66,9 @@ class Kubernetes:
         """One page of a list as the API gives it, with its resource version."""
         return self._ask("GET", "list", kind, namespace, "", query=query)
 
-    def list_metadata(self, kind: Kind) -> Sequence[Object]:
-        """Every object of a kind of the cluster's own, without spec and status; for kinds whose objects are huge."""
-        request = Request(method="GET", path=kind.path(), verb="list", what=kind.resource, accept=_METADATA)
+    def list_metadata(self, kind: Kind, namespace: str | None = None) -> Sequence[Object]:
+        """Every object of a kind, without spec and status, for huge ones; without a namespace, in all of them."""
+        request = Request(method="GET", path=kind.path(namespace), verb="list", what=kind.resource, accept=_METADATA)
         return tuple(decode(self.transport.send(request).data)["items"])
 
     def find_kind(self, api_version: str, kind: str) -> Kind | None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
 
 WORKFLOW = Kind(API_VERSION, "Workflow", "workflows", namespaced=True)
+_TYPE = {"apiVersion": WORKFLOW.api_version, "kind": WORKFLOW.kind}
+_PAGE = 50
 _FOREVER_S = 365 * 86400.0
 _CONFLICT = 409
 _TRIES = 5
@@ -39,8 +41,18 @@ class ClusterApi:
         return self.kubernetes.get(WORKFLOW, name, self.namespace)
 
     def list_newest(self, limit: int) -> list[WorkflowObject]:
-        """See `WorkflowApi.list_newest`."""
-        found = (summarise(workflow) for workflow in self.kubernetes.list(WORKFLOW, self.namespace))
+        """See `WorkflowApi.list_newest`.
+
+        The API sorts nothing, and runs are large: of more than a page, only the newest are read whole.
+        """
+        page = self.kubernetes.list_page(WORKFLOW, self.namespace, {"limit": max(limit, _PAGE)})
+        whole = page.get("items") or []
+        if page["metadata"].get("continue"):
+            known = self.kubernetes.list_metadata(WORKFLOW, self.namespace)
+            newest = heapq.nlargest(limit, known, key=_by_age)
+            asked = (self.find(item["metadata"]["name"]) for item in newest)
+            whole = [workflow for workflow in asked if workflow is not None]
+        found = [summarise({**_TYPE, **workflow}) for workflow in whole]
         return heapq.nlargest(limit, found, key=_by_age)
 
     def apply_template(self, template: Mapping[str, Any]) -> None:
