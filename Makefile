@@ -114,6 +114,10 @@ manifests: $(STAMP) ## Write what is derived from the step code into the workflo
 bench: $(STAMP) ## Ratios against peers and floors, in one run
 	$(BIN)/python -m benchmarks
 
+.PHONY: bench-terraform
+bench-terraform: $(STAMP) ## What mlops adds to Terraform, on a stand-in for AWS (needs Terraform)
+	$(BIN)/python -m benchmarks terraform
+
 .PHONY: docs
 docs: $(STAMP) ## Generate the reference pages
 	$(BIN)/python -m docs.generate

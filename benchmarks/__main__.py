@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.contest import CONTESTS
+from benchmarks.contest import CLOUD_CONTESTS, CONTESTS
 from benchmarks.figure import HEAD, Figure, markdown
 from benchmarks.ground import CACHE, METAFLOW, ROOT, Project, close_project
 
@@ -44,7 +44,7 @@ def main(names: list[str]) -> int:
 
 
 def _hold(name: str) -> list[Figure]:
-    contest, rounds = CONTESTS[name]
+    contest, rounds = {**CONTESTS, **CLOUD_CONTESTS}[name]
     Console(stderr=True).print(f"{name}: {rounds} rounds …", style="dim")
     return contest(rounds)
 

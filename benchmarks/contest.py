@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import by_hand, ground
+from benchmarks import by_hand, clouds, ground
 from benchmarks.figure import Figure
 from benchmarks.ground import CACHE, MLOPS, ROOT, Project, clean_environment, open_project
 from benchmarks.race import Contender, Times, race
@@ -89,3 +89,6 @@ CONTESTS: dict[str, tuple[Callable[[int], list[Figure]], int]] = {
     "width": (compare_width, 3),
 }
 """Each contest with the number of its timed rounds."""
+
+CLOUD_CONTESTS: dict[str, tuple[Callable[[int], list[Figure]], int]] = {"terraform": (clouds.compare_terraform, 5)}
+"""Contests that need Terraform: they run when they are named."""

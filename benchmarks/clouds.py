@@ -1,0 +1,80 @@
+"""Terraform through `mlops` beside Terraform alone: the same root, the same state, on a stand-in for AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.figure import Figure
+from benchmarks.ground import CACHE, MLOPS, ROOT, clean_environment
+from benchmarks.race import Contender, race
+
+MIRROR = Path(os.environ.get("TERRAFORM_MIRROR", "/opt/tf-plugins"))
+TARGET = ("--cloud", "aws", "--env", "dev")
+
+
+def compare_terraform(rounds: int) -> list[Figure]:
+    """What the command adds to Terraform on a root of about a hundred resources that is up to date."""
+    folder = CACHE / "clouds"
+    with _stand_in() as environment:
+        _deploy(folder, environment)
+        root = folder / ".mlops" / "aws-dev" / "terraform" / "environments" / "aws" / "dev"
+        plan = ("terraform", "plan", "-input=false", "-no-color", "-detailed-exitcode")
+        contenders = (
+            Contender(name="terraform", argv=plan, cwd=root, env=environment),
+            Contender(name="plan", argv=(MLOPS, "plan", *TARGET), cwd=folder, env=environment),
+            Contender(name="deploy", argv=(MLOPS, "deploy", "--yes", *TARGET), cwd=folder, env=environment),
+        )
+        times = race(contenders, rounds=rounds)
+    bare = times["terraform"].median
+    beside = {"beside": bare, "beside_name": "bare `terraform plan`"}
+    return [
+        Figure(what="`mlops plan`, aws/dev up to date", ours=times["plan"].median, **beside),
+        Figure(what="`mlops deploy`, nothing to do", ours=times["deploy"].median, **beside),
+        Figure(
+            what="`mlops deploy`, nothing to do, over the bare plan",
+            ours=times["deploy"].median - bare,
+            limit=2,
+            absolute=True,
+        ),
+    ]
+
+
+@contextmanager
+def _stand_in() -> Iterator[dict[str, str]]:
+    """The tests' stand-in for AWS in a process of its own; yields the environment that leads to it."""
+    command = [sys.executable, "-m", "aws_stand_in"]
+    with (
+        (CACHE / "stand-in.log").open("w") as log,
+        subprocess.Popen(command, cwd=ROOT / "tests", stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
+        assert process.stdout
+        try:
+            yield clean_environment(
+                AWS_ACCESS_KEY_ID="test",
+                AWS_SECRET_ACCESS_KEY="test",
+                AWS_ENDPOINT_URL=process.stdout.readline().strip(),
+                AWS_EC2_METADATA_DISABLED="true",
+                AWS_MAX_ATTEMPTS="2",
+                MLOPS_COMPONENTS_INSTALL="false",
+                TF_CLI_CONFIG_FILE=os.devnull,
+            )
+        finally:
+            process.terminate()
+
+
+def _deploy(folder: Path, environment: dict[str, str]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    mirror = {"terraform": {"plugin_dirs": [str(MIRROR)]}} if MIRROR.is_dir() else {}
+    (folder / "platform.yaml").write_text(json.dumps({"version": 1, "name": "bench", **mirror}), "utf-8")
+    argv = [str(MLOPS), "deploy", "--yes", *TARGET]
+    done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(argv)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
