@@ -18,6 +18,7 @@ from platform_cli.cli.entry import run
 from platform_cli.clouds.catalog import limit_to_files
 from platform_cli.clouds.registry import open_cloud
 from platform_cli.clouds.terraform import TerraformCloud
+from platform_cli.clouds.terraform.offline import Reading
 from platform_cli.config import Config
 from platform_cli.errors import ToolError
 from platform_cli.events import Notice
@@ -400,3 +401,9 @@ def test_terraform_plans_the_same_on_the_other_clouds(tmp_path: Path, name: str)
 def test_a_module_reads_nothing_before_it_is_asked(tmp_path: Path) -> None:
     module = Module(tmp_path / "absent", {}, {})
     assert list(module.list_resources()) == []
+
+
+def test_a_root_that_makes_no_sense_is_told_with_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text('resource "a" "b" { count = local.unheard_of }')
+    with pytest.raises(ToolError, match="cannot be read offline: there is no local unheard_of"):
+        _ = Reading(tmp_path, {}).resources

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
-from platform_cli.errors import ToolError
-
 
 class Unknown:
     """A value that is known after an apply only. Whatever is made from it is unknown too."""
@@ -17,8 +15,8 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
-class HclError(ToolError):
-    """An expression that makes no sense with the values it was given; `try` and `can` catch it."""
+class HclError(Exception):
+    """An expression that makes no sense with the values it was given; `try`, `can` and readers catch it."""
 
 
 @runtime_checkable

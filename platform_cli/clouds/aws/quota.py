@@ -54,7 +54,7 @@ def find_family(kind: str) -> Family | None:
 
 def list_pools(reading: Reading) -> tuple[Pool, ...]:
     """Every pool: those that Karpenter will start take whichever of their types there is."""
-    pools: Mapping[str, Mapping[str, Any]] = reading.root.attribute("node_pools")
+    pools: Mapping[str, Mapping[str, Any]] = reading.output("node_pools")
     return tuple(
         Pool(
             name=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,8 +11,9 @@ from typing import Any
 
 from platform_cli.clouds.terraform.price import estimate
 from platform_cli.clouds.terraform.state import Record, Resource
+from platform_cli.errors import ToolError
 from platform_cli.hcl.module import Assumed, HclResource, Module, read_root
-from platform_cli.hcl.value import UNKNOWN
+from platform_cli.hcl.value import UNKNOWN, HclError
 from platform_cli.resource import Action, ResourceChange, RootPlan
 from platform_cli.stage import digest_of
 
@@ -36,18 +38,35 @@ class Reading:
     assumed: Assumed = field(default_factory=dict)
 
     @cached_property
-    def root(self) -> Module:
-        """The root itself."""
-        return read_root(self.folder, self.variables, self.assumed)
-
-    @cached_property
     def resources(self) -> tuple[HclResource, ...]:
-        """Everything that it makes."""
-        return tuple(self.root.list_resources())
+        """Everything that it makes.
+
+        Raises:
+            ToolError: a file cannot be read, or makes no sense.
+        """
+        with self._explained():
+            return tuple(self._root.list_resources())
 
     def variable(self, name: str) -> Any:
-        """The value that a variable of the root has."""
-        return self.root.resolve("var").attribute(name)
+        """The value that a variable of the root has. Errors are as for `resources`."""
+        with self._explained():
+            return self._root.resolve("var").attribute(name)
+
+    def output(self, name: str) -> Any:
+        """The value of an output, as far as files tell it. Errors are as for `resources`."""
+        with self._explained():
+            return self._root.attribute(name)
+
+    @cached_property
+    def _root(self) -> Module:
+        return read_root(self.folder, self.variables, self.assumed)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except HclError as error:
+            raise ToolError(f"{self.folder}: cannot be read offline: {error}", hint="terraform validate") from error
 
     def list_new(self, record: Record | None) -> tuple[HclResource, ...]:
         """What it makes and the state does not record."""
