@@ -16,6 +16,8 @@ QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # Its server hands out addresses of the S3 store behind it, which this machine need not reach: through the server.
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
 _SQLITE = "sqlite:///"
