@@ -325,3 +325,31 @@ def test_where_nothing_outlives_the_cluster_data_cannot_be_kept(paper: PaperClou
     with pytest.raises(RefusedError, match="--keep-data"):
         paper.destroy(keep_data=True)
     assert len(paper.state()) == 5
+
+
+def test_where_all_is_kept_nothing_goes_and_a_later_destroy_takes_it(paper: PaperCloud) -> None:
+    """Terraform, asked to destroy no address at all, would destroy everything."""
+    kinds = frozenset({"terraform_data"})
+    paper.retention = Retention(types=kinds, shown=kinds)
+    paper.deploy()
+    for _ in range(2):
+        proof = paper.destroy(keep_data=True)
+        assert not proof.leftovers
+        assert reasons(paper.shown[-1])["infrastructure"] == "Terraform has nothing to change"
+        assert len(paper.state()) == 5
+    assert not paper.deploy().changes
+    assert not paper.destroy().leftovers
+    assert not paper.home.root.parent.exists()
+
+
+def test_what_was_half_made_is_destroyed(paper: PaperCloud) -> None:
+    (paper.root / "broken.tf").write_text(
+        'resource "terraform_data" "late" {\n'
+        "  depends_on = [module.store]\n"
+        '  provisioner "local-exec" { command = "exit 3" }\n}\n'
+    )
+    with pytest.raises(ToolError, match="terraform apply failed"):
+        paper.deploy()
+    assert not paper.destroy().leftovers
+    assert [found.id for found in paper.swept] == ["paper-dev"]
+    assert not paper.home.root.parent.exists()

@@ -59,6 +59,9 @@ class Demolition:
         for line in self._describe(seen):
             look.emit(Notice(level="info", text=f"kept: {line}"))
         root = self._plan_rest(look, seen) if look.keep_data else self._with_snapshots(whole)
+        if not seen.goes:
+            # No stage will run that remembers it.
+            self._remember(seen, keep_data=look.keep_data)
         return {self._name: root, name_lift(self._name): self._plan_lift(look, seen)}
 
     def destroy(self, work: TerraformRoot, emit: Emit) -> str:

@@ -19,12 +19,14 @@ class Item:
     Attributes:
         values: its attributes; some are secrets, so that they are never logged nor kept.
         needs: what it depends on, without indices.
+        tainted: whether it was not made in full: Terraform changes it by a replacement only.
     """
 
     address: str
     type: str
     values: Mapping[str, Any]
     needs: tuple[str, ...]
+    tainted: bool = False
 
     @property
     def block(self) -> str:
@@ -84,6 +86,6 @@ def _list_items(module: Mapping[str, Any]) -> Iterator[Item]:
     for raw in module.get("resources", ()):
         if raw["mode"] == "managed":
             needs = tuple(_INDEX.sub("", address) for address in raw.get("depends_on", ()))
-            yield Item(raw["address"], raw["type"], raw.get("values", {}), needs)
+            yield Item(raw["address"], raw["type"], raw.get("values", {}), needs, bool(raw.get("tainted")))
     for child in module.get("child_modules", ()):
         yield from _list_items(child)

@@ -14,8 +14,11 @@ Guards = Mapping[str, Mapping[str, Any]]
 
 
 def find_guarded(items: Collection[Item], guards: Guards) -> tuple[Item, ...]:
-    """The resources with an attribute that would refuse a destroy, or leave something of it behind."""
-    return tuple(item for item in items if _is_guarded(item, guards.get(item.type, {})))
+    """The resources with an attribute that would refuse a destroy, or leave something of it behind.
+
+    What was not made in full is left out: to lift anything of it would be to make it anew first.
+    """
+    return tuple(item for item in items if not item.tainted and _is_guarded(item, guards.get(item.type, {})))
 
 
 def require_harmless(name: str, lift: RootPlan) -> None:
