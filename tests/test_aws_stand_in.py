@@ -260,6 +260,20 @@ def test_database_instances_are_told_apart_and_say_what_they_were_asked_for(aws:
         rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
 
+def test_a_restored_database_is_another_one_and_gets_its_insights_later(aws: StandIn) -> None:
+    rds = aws.client("rds")
+    wanted = {"Engine": "postgres", "DBInstanceClass": "db.t4g.small", "AllocatedStorage": 20}
+    first = rds.create_db_instance(DBInstanceIdentifier="origin", **wanted)["DBInstance"]
+    rds.delete_db_instance(DBInstanceIdentifier="origin", FinalDBSnapshotIdentifier="last")
+    second = rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="again", DBSnapshotIdentifier="last")
+    assert second["DBInstance"]["DbiResourceId"] != first["DbiResourceId"]
+    rds.modify_db_instance(DBInstanceIdentifier="again", EnablePerformanceInsights=True)
+    (found,) = rds.describe_db_instances(DBInstanceIdentifier="again")["DBInstances"]
+    assert found["PerformanceInsightsEnabled"] is True
+    rds.delete_db_instance(DBInstanceIdentifier="again", SkipFinalSnapshot=True)
+    rds.delete_db_snapshot(DBSnapshotIdentifier="last")
+
+
 def test_a_parameter_that_a_user_set_is_the_user_s(aws: StandIn) -> None:
     rds = aws.client("rds")
     group = {"DBParameterGroupName": "group"}

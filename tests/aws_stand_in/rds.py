@@ -5,18 +5,21 @@ from __future__ import annotations
 import uuid
 
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.rds.models import rds_backends
+from moto.rds.models import DBInstance, rds_backends
 
-SAME_FOR_ALL = "db-M5ENSHXFPU6XHZ4G4ZEI5QIO2U"
+MAKES = {"CreateDBInstance", "RestoreDBInstanceFromDBSnapshot"}
 
 
 def after_moto(region: str, form: dict[str, str], answered: bytes) -> bytes:
     """Put right what moto made of one call, and its answer."""
     if form["Action"] == "ModifyDBParameterGroup":
         own_parameters(region)
-    if form["Action"] == "CreateDBInstance":
-        return complete_instance(region, form, answered)
-    return answered
+    instance = rds_backends[DEFAULT_ACCOUNT_ID][region].databases.get(form.get("DBInstanceIdentifier", ""))
+    if instance is None or b"<DBInstance>" not in answered:  # moto refused
+        return answered
+    if form.get("EnablePerformanceInsights") == "true":
+        enable_insights(instance, form)
+    return own_id(instance, answered) if form["Action"] in MAKES else answered
 
 
 def own_parameters(region: str) -> None:
@@ -26,14 +29,14 @@ def own_parameters(region: str) -> None:
             parameter["Source"] = "user"
 
 
-def complete_instance(region: str, form: dict[str, str], answered: bytes) -> bytes:
-    """Every instance has a resource id of its own (moto gives all the same) and the insights it was asked for."""
-    instance = rds_backends[DEFAULT_ACCOUNT_ID][region].databases.get(form["DBInstanceIdentifier"])
-    if instance is None or instance.dbi_resource_id != SAME_FOR_ALL:
-        return answered
-    instance.dbi_resource_id = f"db-{uuid.uuid4().hex[:26].upper()}"
-    if form.get("EnablePerformanceInsights") == "true":
-        instance.performance_insights_enabled = True
-        instance.performance_insights_kms_key_id = form.get("PerformanceInsightsKMSKeyId")
-        instance.performance_insights_retention_period = int(form.get("PerformanceInsightsRetentionPeriod", "7"))
-    return answered.replace(SAME_FOR_ALL.encode(), instance.dbi_resource_id.encode())
+def own_id(instance: DBInstance, answered: bytes) -> bytes:
+    """Every instance has a resource id of its own; moto gives all the same, and a restored one its origin's."""
+    before, instance.dbi_resource_id = instance.dbi_resource_id, f"db-{uuid.uuid4().hex[:26].upper()}"
+    return answered.replace(before.encode(), instance.dbi_resource_id.encode())
+
+
+def enable_insights(instance: DBInstance, form: dict[str, str]) -> None:
+    """An instance has the insights that it was asked for, at its making or later."""
+    instance.performance_insights_enabled = True
+    instance.performance_insights_kms_key_id = form.get("PerformanceInsightsKMSKeyId")
+    instance.performance_insights_retention_period = int(form.get("PerformanceInsightsRetentionPeriod", "7"))
