@@ -29,7 +29,8 @@ def prove_gone(
     resources = [f"{crd} {key}" for crd, keys in now.resources.items() for key in keys]
     volumes = () if keep_data else tuple(f"volume {name}" for name in now.volumes)
     balancers = tuple(f"load balancer of service {key}" for key in now.balancers if key in before.balancers)
-    crds = [name for name, mark in now.crds.items() if mark]
+    theirs = {crd for item in components for crd in (*item.crds, *item.owns)}
+    crds = [name for name, mark in now.crds.items() if mark and name in theirs]
     kept = (*(f"volume claim {key}" for key in now.claims if keep_data), *_tell_crds(crds))
     return Proof(_list_checked(keep_data=keep_data), (*stuck, *releases, *resources, *volumes, *balancers), kept)
 
