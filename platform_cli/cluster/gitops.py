@@ -40,8 +40,6 @@ _CONVERSION = {
     "kind": "CustomResourceDefinition",
     "jqPathExpressions": [".spec.conversion.webhook.clientConfig.caBundle"],
 }
-# Made up at the first rendering on a cluster, and another at each one without.
-_MADE_UP = {"kind": "Secret", "jsonPointers": ["/data"]}
 
 
 def list_bootstrap(components: Iterable[Component]) -> tuple[Component, ...]:
@@ -60,14 +58,18 @@ def list_bootstrap(components: Iterable[Component]) -> tuple[Component, ...]:
 
 
 def render_tree(components: Iterable[Component], config: Config, outputs: ClusterOutputs) -> dict[str, str]:
-    """Every file of the tree. The same input gives the same bytes, whenever and wherever.
+    """Every file of the tree; what the command line itself installs is not in it.
+
+    The same input gives the same bytes, whenever and wherever.
 
     Raises:
         ConfigError: `gitops.repository` is not set.
     """
     if config.gitops.repository is None:
         raise ConfigError("gitops.repository is not set", hint="set it to the URL of the repository that Argo CD reads")
-    components = tuple(components)
+    everything = tuple(components)
+    ours = list_bootstrap(everything)
+    components = tuple(component for component in everything if component not in ours)
     waves = list_waves(components)
     tree = {"root.yaml": _dump(_make_root(config)), "project.yaml": _dump(_make_project(components, config))}
     for component in components:
@@ -146,7 +148,7 @@ def _make_application(component: Component, config: Config, wave: int) -> dict[s
         "sources": _list_sources(component, config),
         "destination": {"server": _SERVER, "namespace": component.namespace},
         "syncPolicy": _make_policy(),
-        "ignoreDifferences": [*_WEBHOOKS, _CONVERSION, *([_MADE_UP] if component.is_ours else [])],
+        "ignoreDifferences": [*_WEBHOOKS, _CONVERSION],
     }
     application = _make_object("Application", component.name, spec)
     application["metadata"]["annotations"] = {_WAVE: str(wave)}

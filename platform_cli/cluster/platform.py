@@ -270,6 +270,7 @@ def open_platform(
     `outputs` is what the infrastructure hands on; they are not `known` while they are only expected.
     """
     from platform_cli.cluster.component import read_components, select_components
+    from platform_cli.cluster.gitops import list_bootstrap
     from platform_cli.cluster.package import open_packages
     from platform_cli.cluster.value_site import registry_of
 
@@ -277,7 +278,8 @@ def open_platform(
         return select_components(read_components(), config, outputs())
 
     def packages() -> Sequence[Package]:
-        return open_packages(components(), config, outputs(), known=known)
+        chosen = list_bootstrap(components()) if config.gitops.enabled else components()
+        return open_packages(chosen, config, outputs(), known=known)
 
     def registry() -> str:
         return registry_of(config, outputs())
