@@ -82,7 +82,7 @@ class TerraformCloud:
         root = TerraformRoot(self._copy.name, self._copy.digest(self._variables))
         return (Stage(ROOT_STAGE, "infrastructure", root), *self._composition.list_stages())
 
-    def list_removals(self, *, keep_data: bool, delete_crds: bool = False) -> tuple[Stage, ...]:  # noqa: ARG002 - all
+    def list_removals(self, *, keep_data: bool, delete_crds: bool = False) -> tuple[Stage, ...]:
         """See `Cloud.list_removals`.
 
         Raises:
@@ -91,7 +91,7 @@ class TerraformCloud:
         if keep_data:
             removal.require_retention(self._copy.name, possible=self._provider.retention is not None)
         root = TerraformRoot(self._copy.name, self._copy.digest(self._variables))
-        on_cluster = self._composition.list_removals()
+        on_cluster = self._composition.list_removals(delete_crds=delete_crds)
         return removal.list_removals(root, self._home, keep_data=keep_data, cluster=on_cluster)
 
     def run_stage(self, stage: Stage, emit: Emit) -> str:

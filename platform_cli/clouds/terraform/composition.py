@@ -91,14 +91,15 @@ class Composition:
         """Everything that should hold on the cluster, after the infrastructure."""
         return self.platform.list_stages((ROOT_STAGE,)) if self.is_wanted else ()
 
-    def list_removals(self) -> tuple[Stage, ...]:
+    def list_removals(self, *, delete_crds: bool = False) -> tuple[Stage, ...]:
         """What must go before the cluster does: whatever holds resources of the cloud that Terraform does not know.
 
-        Volumes go with it whatever is kept: what outlives a cluster lies in buckets and in the database.
+        Volumes go with it whatever is kept: what outlives a cluster lies in buckets and in the database. CRDs go with
+        the cluster as well, unless somebody wants to see them gone before.
         """
         if not self.is_wanted or not self.has_cluster():
             return ()
-        return self.platform.list_removals(keep_data=False)
+        return self.platform.list_removals(keep_data=False, delete_crds=delete_crds)
 
     def run_stage(self, stage: Stage, emit: Emit) -> str:
         """Do the work of one stage on the cluster; values follow from the infrastructure as it is by now."""

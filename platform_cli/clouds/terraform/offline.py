@@ -1,4 +1,4 @@
-"""What a root makes, read from its files: no Terraform, no provider, no cloud. See ADR 0010."""
+"""What a root makes, read from its files: no Terraform, no provider, no cloud. See ADR 0013."""
 
 from __future__ import annotations
 
