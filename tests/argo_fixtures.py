@@ -78,6 +78,7 @@ class Bench:
     engine: Engine
     events: list[Event] = field(default_factory=list)
     namespace: str = ""
+    server: tuple[str, str] = ("", "")
 
     @cached_property
     def kubernetes(self) -> Kubernetes:
@@ -206,8 +207,9 @@ def open_server_bench(folder: Path) -> Iterator[Bench]:
         pytest.skip("no argo program on PATH: it is Argo's server, too")
     kubernetes = Kubernetes(open_cluster())
     with open_namespace(kubernetes) as namespace, start_server(program, folder) as url:
-        engine = ArgoServerEngine(url, make_token(kubernetes, namespace), namespace, patience=QUICK)
-        yield Bench(folder, engine, namespace=namespace)
+        token = make_token(kubernetes, namespace)
+        engine = ArgoServerEngine(url, token, namespace, patience=QUICK)
+        yield Bench(folder, engine, namespace=namespace, server=(url, token))
 
 
 @contextmanager

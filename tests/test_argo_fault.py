@@ -23,6 +23,7 @@ from platform_cli.errors import StateError
 from platform_cli.events import Event, NodeFinished, NodeStarted, Notice, RunFinished
 from platform_cli.tools.kubernetes import Kubernetes
 from platform_cli.tools.kubernetes_kind import POD
+from platform_cli.workflow.argo_cluster import WORKFLOW
 from platform_cli.workflow.argo_engine import ArgoEngine
 from platform_cli.workflow.interface import WorkflowObject
 
@@ -262,6 +263,21 @@ def test_the_same_name_with_the_same_work_is_one_run(bench: Bench) -> None:
     with pytest.raises(StateError, match="another run named nightly exists"):
         submit("red")
     assert bench.engine.run("nightly", bench.events.append)["status"]["phase"] == "Succeeded"
+
+
+def test_a_run_that_no_controller_takes_up_is_told_and_waited_for(bench: Bench) -> None:
+    # A run for a controller that is not there looks as if ours were down, and leaves the others in peace.
+    somebody = "workflows.argoproj.io/controller-instanceid"
+    name = bench.submit(LONG.replace("template: wait", "template: say"), labels={somebody: "away"})
+
+    def tell(event: Event) -> None:
+        bench.events.append(event)
+        if isinstance(event, Notice):
+            bench.kubernetes.patch(WORKFLOW, name, bench.namespace, {"metadata": {"labels": {somebody: None}}})
+
+    workflow = bench.engine.run(name, tell)
+    assert bench.notices()[0].startswith("no controller has taken the run up yet")
+    assert workflow["status"]["phase"] == "Succeeded"
 
 
 def test_a_run_is_taken_up_when_the_controller_comes_back(bench: Bench) -> None:
