@@ -71,6 +71,7 @@ class Session:
     project: Path
     summaries: dict[str, str] = field(default_factory=dict)
     run: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def home(self) -> TargetHome:
@@ -81,7 +82,7 @@ class Session:
         return subprocess.Popen(
             [MLOPS, *arguments, "--output", "json"],
             cwd=self.project,
-            env=ENV,
+            env=ENV | self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -92,7 +93,13 @@ class Session:
     def mlops(self, *arguments: str, code: int = 0, stdin: str = "") -> Ended:
         """Run a command to its end and expect its exit code; whatever it was, its output is clean."""
         done = subprocess.run(
-            [MLOPS, *arguments], cwd=self.project, env=ENV, input=stdin, capture_output=True, text=True, check=False
+            [MLOPS, *arguments],
+            cwd=self.project,
+            env=ENV | self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return check(Ended(done.returncode, done.stdout, done.stderr), code, as_json="json" in arguments)
 
@@ -118,7 +125,8 @@ class Session:
         """A prediction, whatever becomes of it."""
         row = json.dumps(dict(zip(COLUMNS, FLOWERS[kind], strict=True)))
         argv = [MLOPS, "predict", "iris", "--json", row, "--output", "json"]
-        return subprocess.run(argv, cwd=self.project, env=ENV, capture_output=True, text=True, check=False)
+        environment = ENV | self.environment
+        return subprocess.run(argv, cwd=self.project, env=environment, capture_output=True, text=True, check=False)
 
     def predict(self, kind: str) -> str:
         done = self.ask(kind)

@@ -31,6 +31,9 @@ def complete_cluster(call: Call) -> None:
     cluster.access_config = ACCESS | call.body.get("accessConfig", {})
     cluster.upgrade_policy = {"supportType": "EXTENDED"} | call.body.get("upgradePolicy", {})
     cluster.certificate_authority = {"data": base64.b64encode(f"certificate of {cluster.name}".encode()).decode()}
+    if call.state.place:
+        cluster.endpoint = call.state.place.endpoint
+        cluster.certificate_authority = {"data": call.state.place.certificate}
     issuer = f"https://oidc.eks.{call.region}.amazonaws.com/id/{uuid.uuid4().hex.upper()}"
     cluster.identity = {"oidc": {"issuer": issuer}}
     ec2 = ec2_backends[DEFAULT_ACCOUNT_ID][call.region]

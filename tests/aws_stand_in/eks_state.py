@@ -26,10 +26,19 @@ class Extras:
     associations: dict[str, Thing] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the API of every new cluster is: a real one's URL, and its authority's certificate in base64."""
+
+    endpoint: str
+    certificate: str
+
+
 @dataclass
 class State:
     """Extras by region and cluster, updates by id, and what was answered to a request's own token."""
 
+    place: Place | None = None
     extras: dict[tuple[str, str], Extras] = field(default_factory=dict)
     updates: dict[str, Thing] = field(default_factory=dict)
     answered: dict[str, Thing] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from aws_stand_in.answers import AwsError, answer, refuse
 from aws_stand_in.budgets import Budgets
 from aws_stand_in.eks import AFTER_MOTO as AFTER_MOTO_EKS
 from aws_stand_in.eks import INSTEAD_OF_MOTO, Call, State
-from aws_stand_in.eks_state import Thing
+from aws_stand_in.eks_state import Place, Thing
 
 SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 BUDGETS_TARGET = "AWSBudgetServiceGateway."
@@ -33,9 +33,10 @@ def segments(request: Request) -> list[str]:
 class AwsStandIn:
     """A WSGI application that speaks AWS' APIs and keeps state."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: Place | None = None) -> None:
         self.moto = DomainDispatcherApplication(create_backend_app)
-        self.budgets, self.eks, self.account = Budgets(), State(), Account()
+        self.place = place
+        self.forget()
         self.one_at_a_time = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -43,7 +44,7 @@ class AwsStandIn:
         request = Request({**environ, "wsgi.input": io.BytesIO(body)})
         environ["wsgi.input"] = io.BytesIO(body)
         if request.path == "/moto-api/reset":
-            self.budgets, self.eks, self.account = Budgets(), State(), Account()
+            self.forget()
         scope = SCOPE.search(request.headers.get("Authorization", ""))
         service = scope["service"] if scope else ""
         own = self.account.answer(service, Request({**environ, "wsgi.input": io.BytesIO(body)}))
@@ -63,6 +64,10 @@ class AwsStandIn:
         if scope and service in AFTER_MOTO:
             answered = [AFTER_MOTO[service](scope["region"], dict(parse_qsl(body.decode())), b"".join(answered))]
         return answered
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.budgets, self.eks, self.account = Budgets(), State(self.place), Account()
 
     def eks_call(self, request: Request, region: str) -> Call:
         body = request.get_json(force=True) if request.get_data() else {}
