@@ -23,6 +23,7 @@ from werkzeug.wrappers import Request, Response
 
 OBJECT = re.compile(r"^(?:/download)?(?:/storage/v1)?/b/(?P<bucket>[^/]+)/o(?:/(?P<name>.+))?$")
 UPLOAD = re.compile(r"^/upload/storage/v1/b/(?P<bucket>[^/]+)/o$")
+READ = re.compile(r"^/(?P<bucket>[^/]+)/(?P<name>.+)$")
 BUCKET = re.compile(r"^(?:/storage/v1)?/b/(?P<bucket>[^/]+)$")
 
 
@@ -94,6 +95,8 @@ class GcsStandIn:
             return self.on_bucket(found["bucket"], request)
         if request.path.rstrip("/").endswith("/b") and request.method == "POST":
             return self.create(json.loads(request.data))
+        if (found := READ.match(request.path)) and request.method in {"GET", "HEAD"}:
+            return self.read(found["bucket"], found["name"], request)
         raise RefusalError(501, f"the stand-in does not know {request.method} {request.path}")
 
     def open(self, bucket: str) -> list[Stored]:
@@ -131,10 +134,12 @@ class GcsStandIn:
             self.remove(bucket, stored, found, forever="generation" in request.args)
             return Response(status=204)
         if request.args.get("alt") == "media":
-            answer = Response(found.content, content_type=found.kind)
-            answer.headers["x-goog-generation"] = str(found.generation)
-            return answer
+            return content_of(found)
         return reply(found.document(bucket))
+
+    def read(self, bucket: str, name: str, request: Request) -> Response:
+        """The XML API, by which Terraform reads."""
+        return content_of(self.find(self.open(bucket), name, request.args.get("generation")))
 
     def list(self, bucket: str, stored: list[Stored], request: Request) -> Response:
         every = request.args.get("versions", "").lower() == "true"
@@ -167,6 +172,13 @@ class GcsStandIn:
         item.deleted = time.time()
         if not kept:
             stored.remove(item)
+
+
+def content_of(found: Stored) -> Response:
+    answer = Response(found.content, content_type=found.kind)
+    answer.headers["x-goog-generation"] = str(found.generation)
+    answer.headers["x-goog-metageneration"] = "1"
+    return answer
 
 
 def require(request: Request, present: Stored | None) -> None:

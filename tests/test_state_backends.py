@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import socket
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -319,3 +323,91 @@ def test_a_lock_of_terraforms_own_is_read() -> None:
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b"\xff"])
 def test_a_lock_that_cannot_be_read_is_a_lock_of_somebody_unknown(text: bytes) -> None:
     assert parse_lock(text) == Lock(id="")
+
+
+# --- Terraform itself on the same store ---
+
+ROOT_TEXT = 'terraform {\n  backend "KIND" {\nSETTINGS  }\n}\nresource "terraform_data" "a" { input = 1 }\n'
+ARGUMENTS = {
+    "local": {},
+    "s3": {"key": "aws/dev/terraform.tfstate", "encrypt": True, "use_lockfile": True},
+    "gcs": {"prefix": "gcp/dev"},
+}
+
+
+@dataclass(frozen=True)
+class Root:
+    """A root of Terraform's builtin provider alone, with its state where our backend has it."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def command(self, *words: str) -> dict[str, Any]:
+        clean = {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1", **self.environment}
+        return {"args": ["terraform", *words], "cwd": self.folder, "env": clean, "text": True}
+
+    def run(self, *words: str, code: int = 0) -> str:
+        done = subprocess.run(**self.command(*words), capture_output=True, timeout=100, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
+# The azurerm backend takes no other endpoint than Azure's own: its conventions are tested by the SDK only.
+@pytest.fixture(params=["local", "s3", "gcs"])
+def root(request: pytest.FixtureRequest, tmp_path: Path, aws: StandIn) -> tuple[Root, StateBackend]:
+    if shutil.which("terraform") is None:
+        pytest.skip("terraform is not installed")
+    found: Place = request.getfixturevalue(request.param)
+    if found.store:
+        found.store.ensure()
+    google = {
+        "GOOGLE_BACKEND_STORAGE_CUSTOM_ENDPOINT": f"{os.environ.get('STORAGE_EMULATOR_HOST', '')}/storage/v1/",
+        "GOOGLE_OAUTH_ACCESS_TOKEN": "any",
+    }
+    settings = {**found.backend.settings, **ARGUMENTS[request.param]}
+    lines = "".join(f"    {name} = {json.dumps(value)}\n" for name, value in settings.items())
+    folder = tmp_path / "root"
+    folder.mkdir()
+    (folder / "main.tf").write_text(ROOT_TEXT.replace("KIND", request.param).replace("SETTINGS", lines))
+    made = Root(folder, {**aws.environment, **google})
+    made.run("init", "-input=false", "-no-color")
+    return made, found.backend
+
+
+def test_terraform_and_we_see_one_state_and_one_lock(root: tuple[Root, StateBackend]) -> None:
+    terraform, backend = root
+    terraform.run("apply", "-auto-approve", "-no-color")
+    written = backend.read()
+    assert written
+    assert json.loads(written.content)["resources"][0]["type"] == "terraform_data"
+    assert backend.read_lock() is None
+    with backend.hold_lock(lock("restore")):
+        refused = terraform.run("plan", "-no-color", "-lock-timeout=0s", code=1)
+        assert "Error acquiring the state lock" in refused
+        assert ME in refused
+        backend.write(json.dumps({**json.loads(written.content), "serial": 7}).encode())
+    terraform.run("apply", "-auto-approve", "-no-color", "-replace=terraform_data.a")
+    after = backend.read()
+    assert after
+    assert json.loads(after.content)["serial"] == 8
+
+
+def test_we_see_the_lock_that_terraform_holds_and_can_take_it(root: tuple[Root, StateBackend]) -> None:
+    terraform, backend = root
+    terraform.run("apply", "-auto-approve", "-no-color")
+    with subprocess.Popen(**terraform.command("console"), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as console:
+        assert console.stdin
+        assert console.stdout
+        console.stdin.write("1 + 1\n")
+        console.stdin.flush()
+        assert console.stdout.readline() == "2\n"
+        held = backend.read_lock()
+        assert held
+        assert held.operation
+        assert held.host == socket.gethostname()
+        with pytest.raises(StateError, match="is locked"), backend.hold_lock(lock()):
+            raise AssertionError("two hold one lock")
+        console.kill()
+    backend.break_lock(held)
+    assert backend.read_lock() is None
+    terraform.run("plan", "-no-color", "-lock-timeout=0s")

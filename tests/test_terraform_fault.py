@@ -97,7 +97,7 @@ def test_a_command_and_its_terraform_are_killed_and_the_next_deploy_finishes(pro
 
 
 def test_a_killed_command_leaves_terraform_to_write_down_what_it_did(project: Project) -> None:
-    project.keep_state_in_the_cloud()
+    project.keep_state_in_the_cloud(lock_timeout_s=100)
     held = hold(project, REPOSITORY)
     process = project.start("deploy", "--yes")
     wait_for(held)
