@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 KNOWN_FOLDERS = {
     "infrastructure": {"helm", "prices", "terraform"},
     "infrastructure/terraform": {"environments", "modules"},
-    "pipelines": {"batch", "serving", "training"},
+    "pipelines": {"batch", "serving", "tracking", "training"},
 }
 FIVE_STEPS = ["load-data", "validate-data", "feature-engineering", "train-model", "register-model"]
 

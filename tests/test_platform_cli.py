@@ -404,10 +404,6 @@ def test_wrong_configuration_exits_with_3_and_lists_everything(project: Path) ->
     assert json.loads(mlops(project, "config", "schema").stdout)["title"] == "Config"
 
 
-def test_a_cloud_of_a_later_version_is_told(project: Path) -> None:
-    assert "this version cannot run on existing" in mlops(project, "plan", "--cloud", "existing", code=2).stderr
-
-
 def test_a_command_in_a_folder_below_works_on_the_same_target(project: Path, home: TargetHome) -> None:
     home.logs.mkdir(parents=True)
     below = project / "notebooks"
