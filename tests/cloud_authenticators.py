@@ -110,7 +110,8 @@ class Authenticator(Server):
         self.reviews: list[User | str] = []
 
     def answer(self, asked: Asked) -> Answer:
-        if (asked.method, asked.path) != ("POST", "/authenticate"):
+        # A real API server adds `?timeout=…`.
+        if (asked.method, urlsplit(asked.path).path) != ("POST", "/authenticate"):
             return Answer({}, 404)
         review = json.loads(asked.body)
         status: dict[str, Any]
