@@ -87,6 +87,10 @@ images: ## Build the training, serving and tracking images (docker or buildah; R
 lock-images: ## Resolve the images' locked versions anew (needs uv)
 	sh scripts/lock-images.sh
 
+.PHONY: terraform-locks
+terraform-locks: ## Write the providers' checksums for Linux and macOS (needs terraform and the public registry)
+	sh scripts/lock-providers.sh
+
 .PHONY: lint
 lint: $(STAMP) ## ruff: style, errors, formatting
 	$(BIN)/ruff check .

@@ -53,7 +53,7 @@ class TerraformCloud:
         self._config = config
         self._provider = provider
         self._home = layout.home(config.target.name)
-        self._copy = WorkCopy(layout.terraform, self._home, config.target)
+        self._copy = WorkCopy(layout.terraform, self._home, config.target, is_locked=not config.terraform.plugin_dirs)
         self._runner = runner or ProcessRunner()
         self._composition = Composition(config, layout, self._find_deployed)
 

@@ -20,7 +20,8 @@ _SUFFIXES = (".tf", ".tfvars", ".tfbackend", ".tpl", ".json", ".yaml", ".hcl")
 _LEFT_OUT = ("tests", "examples", ".terraform")
 _BACKEND = "mlops_backend.tf"
 _VARIABLES = "mlops.auto.tfvars.json"
-_OURS = (_BACKEND, _VARIABLES, ".terraform.lock.hcl")
+_LOCK_FILE = ".terraform.lock.hcl"
+_OURS = (_BACKEND, _VARIABLES, _LOCK_FILE)
 _ARGUMENTS = "state.tfbackend"
 _ARGUMENT = re.compile(r'^\s*(\w+)\s*=\s*"?([^"\n]*?)"?\s*$', re.MULTILINE)
 _LOCAL = {"path": "../../../state/terraform.tfstate"}
@@ -28,11 +29,17 @@ _LOCAL = {"path": "../../../state/terraform.tfstate"}
 
 @dataclass(frozen=True, slots=True)
 class WorkCopy:
-    """Where the root of one target is worked in. `source` is `infrastructure/terraform`."""
+    """Where the root of one target is worked in.
+
+    Attributes:
+        source: `infrastructure/terraform`.
+        is_locked: the versions of the root's own lock file hold; a mirror may have others, or other files.
+    """
 
     source: Path
     home: TargetHome
     target: Target
+    is_locked: bool = True
 
     @property
     def name(self) -> str:
@@ -131,7 +138,8 @@ class WorkCopy:
     def _list_sources(self) -> Iterator[tuple[str, Path]]:
         for folder in (self.source / "modules", self._source_root):
             for path in _list_files(folder):
-                yield path.relative_to(self.source).as_posix(), path
+                if self.is_locked or path.name != _LOCK_FILE:
+                    yield path.relative_to(self.source).as_posix(), path
 
     def _list_copies(self) -> list[Path]:
         return [*_list_files(self.home.terraform / "modules"), *_list_files(self.root)]
