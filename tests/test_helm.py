@@ -92,11 +92,11 @@ def test_a_chart_is_rendered_with_the_values(renderer: Helm, tmp_path: Path) -> 
 
 def test_kinds_come_in_the_order_in_which_helm_applies_them(renderer: Helm, tmp_path: Path) -> None:
     text = "kind: Deployment\nmetadata: {name: z}\n---\nkind: Custom\nmetadata: {name: c}\n---\n# nothing\n---\n"
-    text += "kind: Namespace\nmetadata: {name: n}\n---\nkind: Secret\nmetadata: {name: s}\n"
+    text += "kind: Namespace\nmetadata: {name: ns}\n---\nkind: Secret\nmetadata: {name: s}\n"
     text = text.replace("kind:", "apiVersion: v1\nkind:")
     chart = write_chart(tmp_path, {"templates/a.yaml": text})
     found = renderer.render(chart, name="one", namespace="far", values={})
-    assert names(found) == ["Namespace/n", "Secret/s", "Deployment/z", "Custom/c"]
+    assert names(found) == ["Namespace/ns", "Secret/s", "Deployment/z", "Custom/c"]
 
 
 def test_hooks_and_crds_are_no_part_of_a_rendered_release(renderer: Helm, tmp_path: Path) -> None:
@@ -121,9 +121,12 @@ def test_charts_see_the_kubernetes_version_and_what_the_cluster_serves(renderer:
 
 
 def test_yaml_is_read_as_kubernetes_reads_it(renderer: Helm, tmp_path: Path) -> None:
-    chart = write_chart(tmp_path, {"templates/a.yaml": "kind: A\nmetadata: {name: a}\nmatch: =\nday: 2026-01-02\n"})
-    (found,) = renderer.render(chart, name="one", namespace="far", values={})
-    assert (found["match"], found["day"]) == ("=", "2026-01-02")
+    text = "kind: A\nmetadata: {name: a}\nmatch: =\nday: 2026-01-02\ntime: 12:30:45\nsize: 1e3\n"
+    long = "kind: B\nmetadata: {name: b}\nmax: 9223372036854775807\nrule: |\n  ---\n  text\n"
+    chart = write_chart(tmp_path, {"templates/a.yaml": f"{text}--- # next\n{long}---\n"})
+    found, exact = renderer.render(chart, name="one", namespace="far", values={})
+    assert (found["match"], found["day"], found["time"], found["size"]) == ("=", "2026-01-02", "12:30:45", 1000)
+    assert (exact["max"], exact["rule"]) == (2**63 - 1, "---\ntext\n")
 
 
 @pytest.mark.parametrize(
