@@ -45,6 +45,13 @@ def test_a_list_comes_page_by_page() -> None:
     assert api.seen[1].query["continue"] == "t1"
 
 
+def test_a_kind_of_which_there_is_nothing_yet_is_an_empty_list() -> None:
+    with KubernetesStandIn({f"GET {MAPS}": [Reply({"items": None, "metadata": {}})]}) as api:
+        kubernetes = Kubernetes(api.access())
+        assert list(kubernetes.list(CONFIG_MAP, "default")) == []
+        assert kubernetes.list_metadata(CONFIG_MAP, "default") == ()
+
+
 def test_a_list_that_expires_midway_goes_on_with_the_apis_new_token() -> None:
     expired = refusal(410, "Expired", "too old", metadata={"continue": "fresh"})
     with KubernetesStandIn({f"GET {MAPS}": [page(item("a"), token="t1"), expired, page(item("b"))]}) as api:

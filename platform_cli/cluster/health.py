@@ -95,7 +95,7 @@ def _count(kubernetes: Kubernetes, kind: Kind, name: str, noun: str, running: st
         return ()
     try:
         page = kubernetes.list_page(kind, None, {"limit": 1})
-        total = len(page["items"]) + int(page["metadata"].get("remainingItemCount") or 0)
+        total = len(page.get("items") or ()) + int(page["metadata"].get("remainingItemCount") or 0)
         live = sum(1 for _ in kubernetes.list(kind, labels=running)) if running and total else 0
     except MlopsError as error:
         return (Layer(name, Health.UNKNOWN, error.message),)

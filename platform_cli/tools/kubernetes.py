@@ -69,7 +69,8 @@ class Kubernetes:
     def list_metadata(self, kind: Kind, namespace: str | None = None) -> Sequence[Object]:
         """Every object of a kind, without spec and status, for huge ones; without a namespace, in all of them."""
         request = Request(method="GET", path=kind.path(namespace), verb="list", what=kind.resource, accept=_METADATA)
-        return tuple(decode(self.transport.send(request).data)["items"])
+        # Of a kind that has no object yet the API says null.
+        return tuple(decode(self.transport.send(request).data).get("items") or ())
 
     def find_kind(self, api_version: str, kind: str) -> Kind | None:
         """The kind as this cluster serves it; None when it does not. One request per group and version, once."""
