@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from platform_cli.target import CloudName, Env, Target
 
@@ -164,6 +164,7 @@ class Terraform(Section):
     lock_timeout_s: Annotated[int, Field(strict=True, ge=0, le=3600)] = Field(
         30, description="Seconds to wait for another command that holds the state's lock."
     )
+    variables: dict[str, JsonValue] = Field({}, description="Values of the root's variables that no key here sets.")
 
 
 class Components(Section):

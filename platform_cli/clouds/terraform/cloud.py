@@ -20,7 +20,7 @@ from platform_cli.clouds.terraform.state import read_state
 from platform_cli.clouds.terraform.state_change import open_record
 from platform_cli.clouds.terraform.state_place import StatePlace
 from platform_cli.clouds.terraform.survey import Survey
-from platform_cli.clouds.terraform.variable import list_variables
+from platform_cli.clouds.terraform.variable import choose_variables, list_variables
 from platform_cli.clouds.terraform.work_copy import WorkCopy
 from platform_cli.errors import NotReadyError
 from platform_cli.events import Notice
@@ -31,6 +31,7 @@ from platform_cli.stage import Facts, RemoveFiles, Stage, TerraformRoot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from platform_cli.clouds.interface import Look, Proof
     from platform_cli.clouds.terraform.provider import Provider
@@ -179,7 +180,7 @@ class TerraformCloud:
 
     def _read(self, account: str = "") -> Reading:
         """The root as its files say, for an account."""
-        bare = Reading(self._copy.source / "environments" / self._copy.name, self._variables)
+        bare = Reading(self._folder, self._variables)
         probe = self._provider.probe
         return replace(bare, assumed=probe.assume(str(bare.variable("region")), account)) if probe else bare
 
@@ -211,7 +212,13 @@ class TerraformCloud:
         retention = self._provider.retention
         kept = read_kept(removal.kept_file(self._home)) if retention and retention.variable else None
         adopted = {retention.variable: {"restore": kept.restore}} if retention and kept and kept.restore else {}
-        return list_variables(self._config, {**self._provider.variables, **adopted})
+        given = list_variables(self._config, {**self._provider.variables, **adopted})
+        return choose_variables(self._config.terraform.variables, given, self._folder)
+
+    @property
+    def _folder(self) -> Path:
+        """The root as it is delivered."""
+        return self._copy.source / "environments" / self._copy.name
 
     @property
     def _demolition(self) -> Demolition:

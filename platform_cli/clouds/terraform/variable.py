@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from platform_cli.errors import ConfigError
+from platform_cli.hcl.block import list_files, read_blocks
 
 if TYPE_CHECKING:
     from platform_cli.config import Config, Infrastructure
@@ -28,6 +33,33 @@ def list_variables(config: Config, own: Mapping[str, Any]) -> dict[str, Any]:
         **own,
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def choose_variables(wanted: Mapping[str, Any], given: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """What is `given` by keys of their own, and the other variables of the root that are `wanted`.
+
+    Raises:
+        ConfigError: the root has no such variable, which Terraform would only warn of, or a key sets it already.
+    """
+    problems = tuple(_find_problems(wanted, given, root))
+    if problems:
+        raise ConfigError(f"terraform.variables does not fit {root}", hint="mlops config schema", details=problems)
+    return {**given, **wanted}
+
+
+def _find_problems(wanted: Mapping[str, Any], given: Mapping[str, Any], root: Path) -> Iterator[str]:
+    known = _list_declared(root) if wanted and root.is_dir() else wanted.keys()
+    for name in wanted:
+        if name not in known:
+            near = difflib.get_close_matches(name, list(known), n=1)
+            yield f"terraform.variables.{name}: no such variable" + (f", did you mean {near[0]}?" if near else "")
+        elif name in given:
+            yield f"terraform.variables.{name}: another key of platform.yaml, or a flag, sets it already"
+
+
+def _list_declared(root: Path) -> Collection[str]:
+    blocks = (block for path in list_files(root) for block in read_blocks(path))
+    return {block.labels[0] for block in blocks if block.kind == "variable"}
 
 
 def _budget(wish: Infrastructure) -> dict[str, Any] | None:
