@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import enum
-import functools
 import os
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from command_lines import Line, check_line, known, known_options, split_lines
 from typer.exceptions import TyperException
 
-from docs.generate import PAGES, commands, errors
+from docs.generate import PAGES, errors
+from platform_cli.config import Config, list_leaves
+from platform_cli.config_load import FILE_VARIABLE, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 TRACKED = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
 DOCS = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / name for name in TRACKED.split())})
-OURS = [page for page in DOCS if page.parts[len(ROOT.parts)] not in {"infrastructure", "pipelines"}]
-
-
-@functools.cache
-def known() -> dict[str, tuple[Any, Any]]:
-    """Every command with its context, by its path such as `mlops pipeline submit`."""
-    return {context.command_path: (command, context) for command, context in commands()}
 
 
 def name_of(page: Path) -> str:
@@ -127,96 +118,27 @@ def test_decisions_are_numbered_and_listed() -> None:
 # --- commands in fenced blocks ---
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One command line as a reader would type it."""
-
-    page: Path
-    words: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{name_of(self.page)}: {' '.join(self.words)}"
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Language and text of each fenced block."""
+    return re.findall(r"^```(\w*)[^\n]*\n(.*?)^```", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
 def command_lines(page: Path) -> Iterator[Line]:
-    text = page.read_text("utf-8")
-    for language, block in re.findall(r"^```(console|sh)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
+    for language, block in blocks(page):
         lines = block.replace("\\\n", " ").splitlines()
-        typed = lines if language == "sh" else [line[2:] for line in lines if line.startswith("$ ")]
-        for words in lex(typed):
-            yield from split_commands(page, words)
+        if language in {"console", "sh"}:
+            typed = lines if language == "sh" else [line[2:] for line in lines if line.startswith("$ ")]
+            yield from split_lines(page, typed)
 
 
-def lex(lines: list[str]) -> Iterator[list[str]]:
-    """The words of each command; a quotation may go on over several lines."""
-    open_lines: list[str] = []
-    for line in lines:
-        open_lines.append(line)
-        lexer = shlex.shlex("\n".join(open_lines), posix=True, punctuation_chars="&|;<>")
-        lexer.whitespace_split = True
-        try:
-            words = list(lexer)
-        except ValueError:
-            continue
-        open_lines.clear()
-        yield words
-    assert not open_lines, f"a quotation is not closed: {open_lines[0]}"
-
-
-def split_commands(page: Path, words: list[str]) -> Iterator[Line]:
-    """The parts of a line between `&&`, `|` and `;`, without assignments before a command or redirections after it."""
-    part: list[str] = []
-    for word in [*words, ";"]:
-        if word and set(word) <= set("&|;"):
-            while part and re.fullmatch(r"[A-Z_]+=.*", part[0]):
-                part.pop(0)
-            if part:
-                yield Line(page, tuple(part))
-            part = []
-        else:
-            part.append(word)
-
-
-LINES = [line for page in OURS for line in command_lines(page)]
+LINES = [line for page in DOCS for line in command_lines(page)]
 MLOPS = [line for line in LINES if Path(line.words[0]).name == "mlops"]
 MAKE = [line for line in LINES if line.words[0] == "make"]
 
 
-def check_line(words: list[str]) -> None:
-    """Parse a line of `mlops` as the command would, without running it.
-
-    Raises:
-        TyperException: an option does not exist or lacks its value.
-        AssertionError: a command does not exist, or a value is not one of the known ones.
-    """
-    command, context = known()["mlops"]
-    while hasattr(command, "list_commands"):
-        if not words or words[0].startswith("-"):
-            break
-        path = f"{context.command_path} {words[0]}"
-        assert path in known(), f"there is no command `{path}`"
-        command, context = known()[path]
-        words = words[1:]
-    if "--help" in words:
-        return
-    values, rest, _ = command.make_parser(context).parse_args(list(words))
-    assert rest == [], f"too many words: {rest}"
-    for param in command.params:
-        given = values.get(param.name)
-        assert not (param.required and given in (None, ())), f"`{param.name}` is missing"
-        kind = param.type_descriptor.annotation
-        if isinstance(kind, type) and issubclass(kind, enum.Enum) and isinstance(given, str):
-            assert given in [member.value for member in kind], f"`{given}` is not one of {list(kind)}"
-
-
-def without_redirection(words: tuple[str, ...]) -> list[str]:
-    cut = next((place for place, word in enumerate(words) if set(word) & set("<>") and len(word) <= 2), len(words))
-    return list(words[1:cut])
-
-
 @pytest.mark.parametrize("line", MLOPS, ids=str)
 def test_command_in_a_page_exists(line: Line) -> None:
-    check_line(without_redirection(line.words))
+    check_line(line.arguments)
 
 
 @pytest.mark.parametrize(
@@ -258,22 +180,102 @@ def test_make_targets_in_pages_exist() -> None:
 
 
 def test_targets_named_in_prose_exist() -> None:
-    text = "\n".join(page.read_text("utf-8") for page in OURS)
+    text = "\n".join(page.read_text("utf-8") for page in DOCS)
     assert set(re.findall(r"`make ([a-z][a-z0-9-]*)`", text)) <= makefile_targets()
 
 
-def test_commands_named_in_prose_exist() -> None:
-    for page in OURS:
-        for named in re.findall(r"`mlops((?: [a-z][a-z-]*)+)", without_code_blocks(page.read_text("utf-8"))):
-            words = named.split()
-            path = "mlops"
-            while words and hasattr(known()[path][0], "list_commands"):
-                path = f"{path} {words.pop(0)}"
-                assert path in known(), f"{name_of(page)}: `{path}`"
+def test_no_command_hides_in_a_block_that_is_not_read() -> None:
+    for page in DOCS:
+        for language, block in blocks(page):
+            typed = re.findall(r"^(?:\$ )?(?:\S*/)?mlops .*", block, flags=re.MULTILINE)
+            assert language in {"console", "sh"} or typed == [], f"{name_of(page)}: mark the block as sh or console"
+
+
+# --- commands, options and keys in sentences ---
+
+WRITTEN = [page for page in DOCS if name_of(page) not in PAGES]
+OUTSIDE = [page for page in WRITTEN if page.relative_to(ROOT).parts[0] != "infrastructure"]  # Terraform has keys, too
+
+
+def spans(page: Path) -> list[str]:
+    """What stands between single backticks."""
+    return [span.replace("\n", " ") for span in re.findall(r"`([^`]+)`", without_code_blocks(page.read_text("utf-8")))]
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=name_of)
+def test_commands_in_sentences_exist(page: Path) -> None:
+    for span in spans(page):
+        if span.startswith("mlops "):
+            for line in split_lines(page, [re.sub("[…]", "", span)]):
+                check_line(line.arguments, is_whole=False)
+
+
+# Options of other programs that pages tell of, with whose they are.
+FOREIGN = {
+    "--all-files": "pre-commit",
+    "--backend-store-uri": "MLflow",
+    "--from": "argo",
+    "--max-body-bytes": "the model server",
+    "--max-merged-rows": "the model server",
+    "--max-waiting": "the model server",
+    "--model": "the model server",
+    "--host": "the model server",
+    "--version": "the model server",
+    "--take-ownership": "Helm",
+}
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=name_of)
+def test_options_in_sentences_exist(page: Path) -> None:
+    ours = {span.split()[0].partition("=")[0] for span in spans(page) if span.startswith("--")}
+    assert ours <= known_options() | set(FOREIGN)
+
+
+SECTIONS = {leaf.path[0] for leaf in list_leaves() if len(leaf.path) > 1}
+KEYS = {".".join(leaf.path[:depth]) for leaf in list_leaves() for depth in range(1, len(leaf.path) + 1)}
+
+
+@pytest.mark.parametrize("page", OUTSIDE, ids=name_of)
+def test_keys_in_sentences_exist(page: Path) -> None:
+    named = {span.partition(":")[0] for span in spans(page) if re.fullmatch(r"[a-z]+(\.[a-z_]+)+(: .*)?", span)}
+    ours = {key for key in named if key.partition(".")[0] in SECTIONS}
+    assert {key for key in ours if key not in KEYS and key.rpartition(".")[0] != "components.values"} == set()
+
+
+@pytest.mark.parametrize("page", DOCS, ids=name_of)
+def test_variables_in_pages_exist(page: Path) -> None:
+    named = set(re.findall(r"\bMLOPS_(?!TEST_)[A-Z_]+[A-Z]\b", page.read_text("utf-8")))
+    assert named <= {leaf.variable for leaf in list_leaves()} | {FILE_VARIABLE}
+
+
+def configurations(page: Path) -> Iterator[str]:
+    """The blocks that belong into platform.yaml: they say so, or have no other keys than it has."""
+    for language, block in blocks(page):
+        if language == "yaml" and "\n---" not in block:
+            keys = set(re.findall(r"^([\w-]+):", block, flags=re.MULTILINE))
+            if block.startswith("# platform.yaml") or keys <= set(Config.model_fields):
+                yield block
+
+
+CONFIGURATIONS = [(page, block) for page in DOCS for block in configurations(page)]
+
+
+@pytest.mark.parametrize(
+    ("page", "block"),
+    [pytest.param(*each, id=f"{name_of(each[0])}-{at}") for at, each in enumerate(CONFIGURATIONS)],
+)
+def test_configuration_in_a_page_is_valid(page: Path, block: str, tmp_path: Path) -> None:
+    file = tmp_path / "platform.yaml"
+    file.write_text(block if "version:" in block else f"version: 1\n{block}")
+    load_settings(file=file, environ={}, flags={})
+
+
+def test_pages_show_configuration_at_all() -> None:
+    assert len(CONFIGURATIONS) > 5
 
 
 def test_no_page_names_what_only_we_have() -> None:
-    for page in OURS:
+    for page in DOCS:
         assert not re.search(r"\.library|\.\./shared", page.read_text("utf-8")), page
 
 
