@@ -357,6 +357,12 @@ def test_a_price_is_chosen_and_multiplied_or_unknown(
     assert cost.unknown == (("x_server.a",) if usd is None else ())
 
 
+def test_what_stays_without_a_price_is_told_once(tmp_path: Path) -> None:
+    cost = cost_of(tmp_path, resource("x_server", server(size="odd"), server(size="odd", spot=True)))
+    assert cost is not None
+    assert cost.unknown == ("x_server.a",)
+
+
 def test_a_plan_tells_the_difference_and_what_is_not_in_it(tmp_path: Path) -> None:
     gone = resource("x_endpoint", {"subnets": ["a", "b"]}, None)
     cost = cost_of(tmp_path, gone, resource("x_bucket", None, {}), resource("x_role", {}, {}))

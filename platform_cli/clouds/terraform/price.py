@@ -31,7 +31,7 @@ def estimate(document: Mapping[str, Any], folder: Path, cloud: str) -> MonthlyCo
     return MonthlyCost(
         before_usd=round(sum(price or 0.0 for _, price in before), 2),
         after_usd=round(sum(price or 0.0 for _, price in after), 2),
-        unknown=tuple(item["address"] for item, price in (*before, *after) if price is None),
+        unknown=tuple(dict.fromkeys(item["address"] for item, price in (*before, *after) if price is None)),
         unlisted=tuple(sorted({item["type"] for item in stays} - table.types)),
         by_use=tuple(sorted({item["type"] for item in stays} & set(table.raw.get("usage", {})))),
         source=table.source,
