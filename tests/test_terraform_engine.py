@@ -365,7 +365,8 @@ def test_ctrl_c_reaches_the_embedded_terraform(tmp_path: Path) -> None:
     process = start_apply(tmp_path, PATH=os.defpath)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
-    assert "execution halted" in (tmp_path / "terraform.log").read_text()
+    # Terraform's own word, or that of the program that it ran: whichever heard first.
+    assert "nterrupt" in (tmp_path / "terraform.log").read_text()
     assert "terraform_data.quick" in addresses(tmp_path)
 
 
