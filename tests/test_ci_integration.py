@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 import yaml
+from command_lines import Line, check_line, split_lines
+
+from platform_cli.config import list_leaves
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = ROOT / ".github" / "workflows"
@@ -80,7 +83,7 @@ USES = sorted({step.body["uses"] for step in steps() if "uses" in step.body} | {
 
 
 def test_every_part_named_by_the_issue_is_there() -> None:
-    parts = {"lint", "validate", "security", "test", "terraform-plan", "deploy"}
+    parts = {"lint", "validate", "security", "test", "test-cluster", "terraform-plan", "deploy"}
     assert parts <= set(FILES[ENTRY]["jobs"])
     assert {f"{part}.yaml" for part in parts} == set(FILES) - {ENTRY}
 
@@ -240,6 +243,45 @@ def test_destroy_needs_the_name_of_its_target() -> None:
         assert done.returncode == code, typed
 
 
+def test_what_changes_a_target_needs_a_state_that_outlives_the_run() -> None:
+    step = RUNS["deploy.yaml:target:The state outlives this run"].body
+    assert step["if"] == "inputs.action != 'plan'"
+    names = {"CLOUD": "aws", "TARGET_ENV": "dev"}
+    for state, code in (("mlops-tfstate-1", 0), ("", 1)):
+        script = ["sh", "-eu", "-c", step["run"]]
+        done = subprocess.run(script, env={**names, "STATE": state}, capture_output=True, text=True, check=False)
+        assert (done.returncode, "::error::" in done.stdout) == (code, code == 1), state
+
+
+def mlops_lines(scripts: str) -> list[Line]:
+    """The lines of `mlops` in scripts, for one target."""
+    text = scripts.replace("\\\n", " ").replace("$CLOUD", "aws").replace("$TARGET_ENV", "dev")
+    return [line for line in split_lines(WORKFLOWS, text.splitlines()) if Path(line.words[0]).name == "mlops"]
+
+
+def test_commands_in_scripts_exist() -> None:
+    found = [line for step in RUNS.values() for line in mlops_lines(step.body["run"])]
+    assert len(found) > 10
+    for line in found:
+        check_line(line.arguments)
+
+
+def test_variables_that_configure_mlops_exist() -> None:
+    texts = [path.read_text("utf-8") for path in WORKFLOWS.glob("*.yaml")]
+    named = {name for text in texts for name in re.findall(r"\bMLOPS_[A-Z_]+", text)}
+    assert named
+    assert named <= {leaf.variable for leaf in list_leaves()}
+
+
+def test_kind_runs_what_the_tutorial_says_of_a_kubeconfig() -> None:
+    page = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+    part = page[page.index("## 9. I have only a kubeconfig") :]
+    said = [line[2:] for line in part.splitlines() if line.startswith("$ mlops ")]
+    done = mlops_lines(RUNS["test-cluster.yaml:kind:As a user, with the public charts"].body["run"])
+    wanted = [line.words[:3] for line in split_lines(WORKFLOWS, said) if line.words[1] != "port-forward"]
+    assert [line.words[:3] for line in done] == wanted
+
+
 @pytest.mark.parametrize(
     ("fork", "identity", "ready"), [("true", "role", "false"), ("false", "", "false"), ("false", "role", "true")]
 )
@@ -281,7 +323,7 @@ def test_make_targets_in_scripts_exist() -> None:
         for word in re.sub(r'"[^"]*"', "", line).split()
         if "=" not in word and not word.startswith("-")
     }
-    assert {"lint", "types", "validate", "test", "env", "docs", "demo"} <= named
+    assert {"lint", "types", "validate", "test", "test-cluster", "images", "env", "docs", "demo"} <= named
     assert named <= make_targets()
 
 
@@ -296,11 +338,11 @@ def test_files_named_in_scripts_exist() -> None:
 
 
 def test_documentation_of_ci_names_every_variable() -> None:
-    used = set()
+    used: set[str] = set()
     for path in WORKFLOWS.glob("*.yaml"):
         used |= set(re.findall(r"\bvars\.([A-Z_]+)", path.read_text("utf-8")))
     page = (ROOT / "docs" / "how-to" / "run-on-ci.md").read_text("utf-8")
-    assert used == set(re.findall(r"`((?:AWS|AZURE|GCP)_[A-Z_]+)`", page))
+    assert used == set(re.findall(r"`((?:AWS|AZURE|DEPLOY|GCP|IMAGES)_[A-Z_]+)`", page))
 
 
 def test_python_versions_are_those_the_package_supports() -> None:
