@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -277,6 +278,48 @@ def test_pages_show_configuration_at_all() -> None:
 def test_no_page_names_what_only_we_have() -> None:
     for page in DOCS:
         assert not re.search(r"\.library|\.\./shared", page.read_text("utf-8")), page
+
+
+# --- the pages of the clouds ---
+
+CLOUDS = ["aws", "azure", "gcp", "kind"]
+
+
+def section(text: str, title: str) -> str:
+    """From a heading that has this word to the next of its level; empty when there is none."""
+    found = re.search(rf"^## [^\n]*{title}[^\n]*\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    return found[1] if found else ""
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_a_cloud_s_page_tells_permissions_cost_and_teardown(cloud: str) -> None:
+    text = (ROOT / "docs" / "how-to" / f"{cloud}.md").read_text("utf-8")
+    assert section(text, "[Pp]ermissions")
+    assert section(text, "[Cc]ost")
+    teardown = section(text, "Take it down")
+    for word in ("Karpenter", "inalizer", "lock", "interfaces", "state.md"):
+        assert word in teardown, f"{cloud}.md: {word}"
+
+
+def test_costs_in_pages_are_what_an_offline_plan_says(tmp_path: Path) -> None:
+    mlops = str(Path(sys.executable).parent / "mlops")
+    argv = [mlops, "plan", "--offline", "--all", "--output", "json"]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MLOPS_")}
+    done = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+    costs = {
+        plan["target"]: round(stage["monthly_cost"]["after_usd"])
+        for plan in json.loads(done.stdout)["plans"]
+        for stage in plan["stages"]
+        if "monthly_cost" in stage
+    }
+    told = {}
+    for cloud in CLOUDS:
+        table = section((ROOT / "docs" / "how-to" / f"{cloud}.md").read_text("utf-8"), "Cost")
+        told |= {
+            f"{cloud}/{env}": int(usd) for env, usd in re.findall(r"^\| (\w+) \| \w+ \| (\d+) \|$", table, re.MULTILINE)
+        }
+    assert told
+    assert told == costs
 
 
 # --- pages whose commands are run ---
