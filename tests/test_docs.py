@@ -98,6 +98,13 @@ def test_every_page_is_reachable_from_the_readme() -> None:
     assert {name_of(page) for page in pages - seen} == set()
 
 
+def test_every_guide_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text("utf-8")
+    guides = {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")}
+    listed = set(re.findall(r"\]\(([^)#\s]+\.md)", index))
+    assert {name for name in guides - listed if not name.startswith("adr/")} == {"index.md"}
+
+
 # --- sizes that were promised ---
 
 
