@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -210,20 +211,26 @@ def test_settings_that_are_missing_are_named(given: dict[str, str], missing: str
     assert missing in done.stderr
 
 
-def test_only_hosts_of_ours_are_answered(tracking: Any) -> None:
-    """By MLflow's own comparison: the Service under all its names, forwards, pods by address, what is public."""
-    from mlflow.server.security_utils import is_allowed_host_header
+# The server's modules make themselves a store where they are imported: not in this process.
+ASK = """
+import json, sys
+from mlflow.server.security_utils import is_allowed_host_header
+allowed, asked = json.load(sys.stdin)
+json.dump([host for host in asked if is_allowed_host_header(allowed, host)], sys.stdout)
+"""
 
+
+def test_only_hosts_of_ours_are_answered(tracking: Any, tmp_path: Path) -> None:
+    """By MLflow's own comparison: the Service under all its names, forwards, pods by address, what is public."""
     environment = {"SERVICE_NAME": "mlflow", "SERVICE_NAMESPACE": "ml", "PUBLIC_HOSTS": "mlflow.example.com, other.org"}
-    hosts = tracking.list_hosts(environment)
-    ours = ("127.0.0.1:49152", "localhost:5000", "mlflow.ml:5000", "mlflow.ml.svc.cluster.local:5000", "mlflow.ml.svc")
-    assert [
-        host
-        for host in (*ours, "10.244.0.7:5000", "172.20.3.4:5000", "mlflow.example.com")
-        if not is_allowed_host_header(hosts, host)
-    ] == []
-    foreign = ("evil.org", "mlflow.evil.org:5000", "mlflow.other.svc:5000", "8.8.8.8:5000", "172.32.0.1:5000")
-    assert [host for host in foreign if is_allowed_host_header(hosts, host)] == []
+    ours = ["127.0.0.1:49152", "localhost:5000", "mlflow.ml:5000", "mlflow.ml.svc.cluster.local:5000", "mlflow.ml.svc"]
+    ours += ["10.244.0.7:5000", "172.20.3.4:5000", "mlflow.example.com"]
+    foreign = ["evil.org", "mlflow.evil.org:5000", "mlflow.other.svc:5000", "8.8.8.8:5000", "172.32.0.1:5000"]
+    asked = json.dumps([tracking.list_hosts(environment), [*ours, *foreign]])
+    argv = [sys.executable, "-c", ASK]
+    done = subprocess.run(argv, cwd=tmp_path, input=asked, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == ours
 
 
 def test_tables_are_made_once_and_kept(tmp_path: Path) -> None:
