@@ -87,6 +87,16 @@ images: ## Build the training, serving and tracking images (docker or buildah; R
 lock-images: ## Resolve the images' locked versions anew (needs uv)
 	sh scripts/lock-images.sh
 
+# It cannot share our environment: it wants other versions of what we use.
+CHECKOV := .cache/checkov-3.3.30/bin/checkov
+$(CHECKOV):
+	$(PYTHON) -m venv $(@D:/bin=)
+	$(@D)/pip install --quiet --disable-pip-version-check checkov==3.3.30
+
+.PHONY: checkov
+checkov: $(STAMP) $(CHECKOV) ## Hold Terraform to checkov's policies: no finding without a reason beside it
+	CHECKOV=$(CURDIR)/$(CHECKOV) $(BIN)/pytest tests/test_terraform_modules.py tests/test_terraform_clouds.py -k checkov
+
 .PHONY: terraform-locks
 terraform-locks: ## Write the providers' checksums for Linux and macOS (needs terraform and the public registry)
 	sh scripts/lock-providers.sh

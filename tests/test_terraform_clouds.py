@@ -540,12 +540,14 @@ def test_checkov_finds_nothing_unexplained(tmp_path: Path) -> None:
         shutil.copytree(
             folder, tmp_path / folder.relative_to(TERRAFORM), ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*")
         )
-    command = [checkov, "-d", tmp_path, "--quiet", "--compact", "--framework", "terraform", "secrets", "-o", "json"]
+    command = [checkov, "-d", tmp_path, "--quiet", "--compact", "--skip-download", "-o", "json"]
+    command += ["--framework", "terraform", "secrets"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     reports = json.loads(done.stdout)
-    for report in reports if isinstance(reports, list) else [reports]:
-        failed = report.get("results", {}).get("failed_checks", [])
-        assert [(check["check_id"], check["file_path"]) for check in failed] == []
+    reports = reports if isinstance(reports, list) else [reports]
+    assert sum(report["summary"]["passed"] for report in reports) > 100
+    failed = [check for report in reports for check in report["results"]["failed_checks"]]
+    assert [(check["check_id"], check["file_path"]) for check in failed] == []
 
 
 # --- prices ---
