@@ -47,7 +47,7 @@ class Local(Section):
     """A Kind cluster on this machine."""
 
     registry: Annotated[bool, Field(strict=True)] = Field(
-        False, description="Whether a registry for images runs beside the cluster."
+        False, description="Whether nodes pull localhost:5001/… from a registry beside the cluster, which you start."
     )
 
 
