@@ -31,7 +31,7 @@ class ResourceChange:
         address: such as `module.platform.aws_vpc.this` or `argo/Deployment/argo-server`.
         holds_data: whether what it holds is lost with it.
         unknown: attributes whose value is known after apply only, by name.
-        because: attributes that force a replacement, by path such as `engine_version`.
+        because: attributes that force a replacement, by path such as `engine_version`; or that it was not made in full.
         changed: the first attributes that change, by path; told of objects on a cluster.
     """
 

@@ -21,6 +21,8 @@ _ACTIONS = {
     # The old one stays in the cloud, unknown to the state, and a new one is made.
     ("create", "forget"): Action.REPLACE,
 }
+# Provisioners are forbidden in our roots: nothing else taints.
+_UNFINISHED = "replace_because_tainted"
 
 
 def parse_plan(document: Mapping[str, Any], file: Path, *, data_types: Collection[str]) -> RootPlan:
@@ -50,14 +52,20 @@ def _digest(document: Mapping[str, Any]) -> str:
 
 def _parse_change(item: Mapping[str, Any], data_types: Collection[str]) -> ResourceChange:
     change = item["change"]
+    unfinished = item.get("action_reason") == _UNFINISHED
     deposed = f" (deposed {item['deposed']})" if item.get("deposed") else ""
     return ResourceChange(
         address=f"{item['address']}{deposed}",
         type=item["type"],
         action=_ACTIONS[tuple(change["actions"])],
-        holds_data=item["mode"] == "managed" and item["type"] in data_types,
+        # What was never made in full was never used: an interrupted deploy goes on without another word.
+        holds_data=item["mode"] == "managed" and item["type"] in data_types and not unfinished,
         unknown=tuple(_unknown(change.get("after_unknown"))),
-        because=tuple(".".join(map(str, path)) for path in change.get("replace_paths", ())),
+        because=(
+            ("an unfinished creation",)
+            if unfinished
+            else tuple(".".join(map(str, path)) for path in change.get("replace_paths", ()))
+        ),
     )
 
 
