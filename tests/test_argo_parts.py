@@ -66,6 +66,12 @@ def test_a_template_is_applied_and_referred_to() -> None:
     assert workflow["metadata"]["annotations"]["mlops.dev/submitted-by"] == "ada@home"
 
 
+def test_a_template_that_a_deploy_made_stays_the_deploy_s() -> None:
+    """Helm and `mlops deploy` find what they made by this label: what a submit applies must not take it over."""
+    (template,) = prepare(TRAINING).templates
+    assert "app.kubernetes.io/managed-by" not in template["metadata"]["labels"]
+
+
 def test_the_defaults_of_an_applied_template_are_true_on_the_cluster() -> None:
     wish = Wish(namespace="argo", registry="eu.example.org/team/", annotations={})
     prepared = prepare(wish=wish)

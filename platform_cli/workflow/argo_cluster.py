@@ -13,7 +13,6 @@ from platform_cli.errors import MlopsError, StateError
 from platform_cli.tools.kubernetes_kind import EVENT, POD, SECRET, Kind
 from platform_cli.workflow import argo_retry
 from platform_cli.workflow.argo_api import API_VERSION, MAIN
-from platform_cli.workflow.argo_manifest import MANAGED
 from platform_cli.workflow.argo_status import summarise
 from platform_cli.workflow.interface import WorkflowObject
 
@@ -126,7 +125,7 @@ class ClusterApi:
 
     def apply_config_map(self, name: str, files: Mapping[str, bytes]) -> None:
         """See `WorkflowApi.apply_config_map`."""
-        metadata = {"name": name, "namespace": self.namespace, "labels": MANAGED}
+        metadata = {"name": name, "namespace": self.namespace}
         self.kubernetes.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **_split(files)})
 
     def ping(self) -> None:

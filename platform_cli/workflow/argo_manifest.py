@@ -183,7 +183,10 @@ def _drop_empty(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _place(template: Mapping[str, Any], wish: Wish) -> dict[str, Any]:
-    """A template as it goes to the cluster, without what a cluster may have written into its metadata."""
+    """A template as it goes to the cluster, without what a cluster may have written into its metadata.
+
+    Who looks after it is not said: Helm finds by that label what it made, and a deploy may have made this one.
+    """
     given = template["metadata"]
     place = {} if template["kind"] == "ClusterWorkflowTemplate" else {"namespace": wish.namespace}
     return {
@@ -192,7 +195,7 @@ def _place(template: Mapping[str, Any], wish: Wish) -> dict[str, Any]:
         "metadata": {
             "name": given["name"],
             **place,
-            "labels": {**given.get("labels", {}), **MANAGED},
+            "labels": dict(given.get("labels", {})),
             "annotations": {**given.get("annotations", {}), **wish.annotations},
         },
         "spec": template["spec"],
