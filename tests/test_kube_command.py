@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -238,6 +238,41 @@ def test_the_kubeconfig_of_a_cloud_asks_for_its_tokens_itself(
     written = yaml.safe_load(access.write(tmp_path / "k.yaml").read_text())
     assert "token" not in json.dumps(written["users"][0]["user"]["exec"].get("env", []))
     assert written["users"][0]["user"]["exec"]["args"][:4] == ["-m", "platform_cli", "kube", "token"]
+
+
+PLUGIN = """
+import json, sys, datetime
+log, minutes = sys.argv[1:]
+with open(log, "a") as lines:
+    lines.write("asked\\n")
+until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=int(minutes))
+status = {"token": f"token-{len(open(log).readlines())}", "expirationTimestamp": until.isoformat()}
+json.dump({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}, sys.stdout)
+"""
+
+
+def access_by(user: Mapping[str, Any]) -> Access:
+    made = access()
+    return replace(made, kubeconfig={**made.kubeconfig, "users": [{"name": "u", "user": user}]})
+
+
+@pytest.mark.parametrize(("minutes", "asked"), [(30, 1), (3, 3)])
+def test_a_program_gets_a_token_instead_of_a_plugin(tmp_path: Path, minutes: int, asked: int) -> None:
+    """Each start of such a program would start the plugin; one that ends soon is not handed on twice."""
+    (tmp_path / "plugin.py").write_text(PLUGIN)
+    log = tmp_path / "log"
+    words = [str(tmp_path / "plugin.py"), str(log), str(minutes)]
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": sys.executable, "args": words}
+    credential = Credential(access_by({"exec": plugin, "as": "somebody"}))
+    credential.settle()
+    settled = credential.settle()
+    assert settled.user == {"token": f"token-{asked}", "as": "somebody"}
+    assert settled.server == access().server
+    assert len(log.read_text().splitlines()) == asked
+
+
+def test_an_access_without_a_plugin_is_handed_on_as_it_is() -> None:
+    assert Credential(access()).settle() == access()
 
 
 def record_outputs(project: Path, cloud: str = "aws") -> None:

@@ -19,6 +19,7 @@ from helm_python import _native
 from platform_cli.errors import MlopsError, NotFoundError, PreflightError, ToolError
 from platform_cli.tools.helm import HISTORY, HOOK_TIMEOUT_S, NO_REVISION, Release
 from platform_cli.tools.helm_manifest import parse_manifests, sort_objects
+from platform_cli.tools.kubernetes_credential import Credential
 
 if TYPE_CHECKING:
     from platform_cli.cluster.access import Access
@@ -35,7 +36,7 @@ class HelmLibrary:
     """See `Helm`. `access` is None for rendering only."""
 
     def __init__(self, access: Access | None, *, timeout_s: int = HOOK_TIMEOUT_S) -> None:
-        self._access = access
+        self._credential = Credential(access) if access else None
         self._timeout_s = timeout_s
 
     def render(
@@ -98,11 +99,12 @@ class HelmLibrary:
             _interruptible(lambda _: config.uninstall(name, timeout=self._timeout_s, ignore_not_found=True))
 
     def _open(self, namespace: str) -> _Config:
-        if self._access is None:
+        if self._credential is None:
             raise PreflightError("this Helm only renders", hint="give it the way to a cluster")
+        access = self._credential.settle()
         return _Config(
-            kubeconfig_content=json.dumps(self._access.kubeconfig),
-            kube_context=self._access.context,
+            kubeconfig_content=json.dumps(access.kubeconfig),
+            kube_context=access.context,
             namespace=namespace or None,
         )
 

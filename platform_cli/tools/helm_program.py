@@ -18,6 +18,7 @@ from pyhelm3.errors import Error, ReleaseNotFoundError
 from platform_cli.errors import MlopsError, NotFoundError, PreflightError, ToolError
 from platform_cli.tools.helm import HISTORY, HOOK_TIMEOUT_S, NO_REVISION, Release
 from platform_cli.tools.helm_manifest import parse_manifests, sort_objects
+from platform_cli.tools.kubernetes_credential import Credential
 
 if TYPE_CHECKING:
     from platform_cli.cluster.access import Access
@@ -31,7 +32,7 @@ class HelmProgram:
     """See `Helm`. `access` is None for rendering only; `executable` is the program's path."""
 
     def __init__(self, access: Access | None, executable: str, *, timeout_s: int = HOOK_TIMEOUT_S) -> None:
-        self._access = access
+        self._credential = Credential(access) if access else None
         self._executable = executable
         self._timeout = f"{timeout_s}s"
 
@@ -101,15 +102,16 @@ class HelmProgram:
     @contextlib.contextmanager
     def _open(self) -> Iterator[Command]:
         """A program that knows the cluster, by a kubeconfig that only its owner can read while it runs."""
-        if self._access is None:
+        if self._credential is None:
             raise PreflightError("this Helm only renders", hint="give it the way to a cluster")
+        access = self._credential.settle()
         with tempfile.TemporaryDirectory(prefix="mlops-helm-") as folder:
             yield Command(
                 executable=self._executable,
                 default_timeout=self._timeout,
                 history_max_revisions=HISTORY,
-                kubeconfig=self._access.write(Path(folder) / "kubeconfig"),
-                kubecontext=self._access.context,
+                kubeconfig=access.write(Path(folder) / "kubeconfig"),
+                kubecontext=access.context,
             )
 
 

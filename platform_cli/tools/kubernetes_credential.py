@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # A token that ends while a request is under way would fail it.
 _MARGIN = timedelta(seconds=60)
+# What is handed to a program must outlast its work.
+_LONG = timedelta(minutes=6)
 _PLUGIN_TIMEOUT_S = 60.0
 _SHOWN_LINES = 8
 
@@ -35,7 +37,11 @@ class Proof:
     @property
     def holds(self) -> bool:
         """Whether it may still be used."""
-        return self.expires is None or datetime.now(UTC) < self.expires - _MARGIN
+        return self.holds_for(_MARGIN)
+
+    def holds_for(self, time: timedelta) -> bool:
+        """Whether it may be used that long."""
+        return self.expires is None or datetime.now(UTC) < self.expires - time
 
 
 class Credential:
@@ -63,6 +69,29 @@ class Credential:
                 self._proof = _make(self._access, self._environ)
             return self._proof
 
+    def settle(self) -> Access:
+        """The access with what its plugin made inside; one without a plugin as it is.
+
+        A program that gets it does not start the plugin once more at each of its own starts, which takes a second and
+        asks the cloud.
+
+        Raises:
+            PreflightError: the plugin failed.
+        """
+        if "exec" not in self._access.user:
+            return self._access
+        proof = self.show()
+        if not proof.holds_for(_LONG):
+            proof = self.show(renew=proof)
+        made = {
+            "token": proof.header.removeprefix("Bearer "),
+            "client-certificate-data": _encode(proof.certificate),
+            "client-key-data": _encode(proof.key),
+        }
+        (entry,) = self._access.kubeconfig["users"]
+        user = {key: value for key, value in {**entry["user"], **made, "exec": None}.items() if value}
+        return replace(self._access, kubeconfig={**self._access.kubeconfig, "users": [{**entry, "user": user}]})
+
 
 def _make(access: Access, environ: Mapping[str, str]) -> Proof:
     """In the order of the official client: certificate beside any of token, program, provider, password."""
@@ -83,6 +112,10 @@ def _make(access: Access, environ: Mapping[str, str]) -> Proof:
 
 def _decode(data: str | None) -> str:
     return base64.b64decode(data).decode("ascii") if data else ""
+
+
+def _encode(text: str) -> str:
+    return base64.b64encode(text.encode("ascii")).decode("ascii")
 
 
 def _ask_plugin(plugin: Mapping[str, Any], access: Access, environ: Mapping[str, str]) -> Proof:
