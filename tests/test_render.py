@@ -9,6 +9,7 @@ import pty
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,28 @@ def test_tables_align_text_left_and_numbers_right() -> None:
         "wine-quality     5",
     ]
     assert format_table(("name",), []) == ["name"]
+
+
+class Ajar(io.StringIO):
+    """A stream that lets others in after each write, as a pipe may."""
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        turn = threading.Event()
+        turn.wait(0.001)
+        return written
+
+
+def test_lines_of_several_threads_stay_whole() -> None:
+    stream = Ajar()
+    screen = JsonScreen(stream)
+    notice = Notice(level="hint", text="x")
+    threads = [threading.Thread(target=lambda: [screen.emit(notice) for _ in range(20)]) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [json.loads(line)["type"] for line in stream.getvalue().splitlines()] == ["Notice"] * 60
 
 
 def test_a_stream_that_is_not_utf8_gets_question_marks(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol, TextIO
@@ -48,15 +49,28 @@ def _format(fields: Mapping[str, Any]) -> str:
     return json.dumps({"schema_version": SCHEMA_VERSION, **fields}, ensure_ascii=False, default=str)
 
 
+class _Lines:
+    """Whole lines, whichever thread or signal writes them."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        # A signal may tell something in the middle of a line of the same thread.
+        self._turn = threading.RLock()
+
+    def write(self, text: str) -> None:
+        with self._turn:
+            print(text, file=self._stream, flush=True)
+
+
 class JsonScreen:
     """One JSON object a line, each with `schema_version` and `type`."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        self._lines = _Lines(stream)
 
     def emit(self, event: Event) -> None:
         """Write the event under its class' name."""
-        print(format_event(event), file=self._stream, flush=True)
+        self._lines.write(format_event(event))
 
     def show(self, document: Mapping[str, Any], lines: Sequence[str]) -> None:  # noqa: ARG002 - people's half
         """Write the document."""
@@ -70,14 +84,14 @@ class JsonScreen:
         """Nothing to put back."""
 
     def _write(self, fields: Mapping[str, Any]) -> None:
-        print(_format(fields), file=self._stream, flush=True)
+        self._lines.write(_format(fields))
 
 
 class TextScreen:
     """Plain lines, for pipes, files and CI logs."""
 
     def __init__(self, stream: TextIO, *, verbose: bool) -> None:
-        self._stream = stream
+        self._lines = _Lines(stream)
         self._verbose = verbose
 
     def emit(self, event: Event) -> None:
@@ -100,7 +114,7 @@ class TextScreen:
         """Nothing to put back."""
 
     def _write(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        self._lines.write(text)
 
 
 def open_screen(output: Output, *, verbose: bool, stream: TextIO | None = None) -> Screen:
