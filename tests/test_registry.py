@@ -208,7 +208,7 @@ def test_the_dashboard_answers_on_this_machine_only(registered_models: Registere
             urllib.request.urlopen(foreign, timeout=10)
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        server.wait(timeout=120)
 
 
 def wait_for_status(url: str, server: subprocess.Popen[bytes]) -> int:
