@@ -33,12 +33,17 @@ def wait_for(fault: Fault) -> None:
     assert fault.reached.wait(PATIENCE_S), "the call was never made"
 
 
-def kill_terraform(project: Project, held: Fault) -> None:
-    """Once what was made is in the state; what waits to be made never leaves the machine."""
+def wait_until_recorded(project: Project) -> None:
+    """Everything but the repository is made and in the state: what is interrupted then is known."""
     deadline = time.monotonic() + PATIENCE_S
     while len(project.state_resources()) < 4 and time.monotonic() < deadline:
         time.sleep(0.2)
     assert len(project.state_resources()) == 4
+
+
+def kill_terraform(project: Project, held: Fault) -> None:
+    """Once what was made is in the state; what waits to be made never leaves the machine."""
+    wait_until_recorded(project)
     held.lost = True
     for terraform in project.list_terraforms():
         terraform.kill()
@@ -125,14 +130,17 @@ def test_terraform_alone_is_killed(project: Project) -> None:
 
 def test_one_ctrl_c_lets_terraform_end_in_order(project: Project) -> None:
     project.keep_state_in_the_cloud()
-    held = hold(project, REPOSITORY)
+    # It is made, but Terraform has not heard what became of it.
+    held = hold(project, "ecr:DescribeRepositories")
     process = project.start("deploy", "--yes")
     wait_for(held)
+    wait_until_recorded(project)
     process.send_signal(signal.SIGINT)
     wait_until_interrupted(project)
     held.release.set()
     project.finish(process, 130)
     assert project.run("state", "lock", "-o", "json").document("StateLock")["locked"] is False
+    assert len(project.state_resources()) == 5
     project.run("deploy", "--yes")
     assert_whole(project)
 
@@ -149,17 +157,21 @@ def wait_until_interrupted(project: Project) -> None:
 
 def test_a_second_ctrl_c_kills_and_the_state_stays_whole(project: Project) -> None:
     project.keep_state_in_the_cloud()
-    held = hold(project, REPOSITORY)
+    held = project.proxy.add(Fault(REPOSITORY, holds=True, lost=True))
     process = project.start("deploy", "--yes")
     wait_for(held)
+    wait_until_recorded(project)
+    writes = project.proxy.add(Fault(r"s3:PUT \S*terraform\.tfstate(\?|$)", holds=True, lost=True))
     process.send_signal(signal.SIGINT)
-    wait_until_interrupted(project)
-    held.lost = True
+    held.release.set()
+    # It is about to write the state for the last time, and never does.
+    wait_for(writes)
     process.send_signal(signal.SIGINT)
     project.finish(process, 130)
     assert project.list_terraforms() == []
     project.proxy.heal()
-    assert project.run("state", "lock", "-o", "json").document("StateLock").get("holder", "dead") == "dead"
+    assert project.run("state", "lock", "-o", "json").document("StateLock")["holder"] == "dead"
+    assert len(project.state_resources()) == 4
     project.run("state", "unlock", "--yes", "--reason", "ctrl-c twice")
     project.run("deploy", "--yes")
     assert_whole(project)
@@ -217,6 +229,32 @@ def test_what_was_deleted_behind_our_back_comes_back_and_data_is_not_replaced_by
     assert (project.queues(), project.repositories()) == (["first"], [f"{project.name}-core"])
     project.run("deploy", "--yes", "--allow-replace")
     assert (project.queues(), project.repositories()) == (["first", "second"], [f"{project.name}-other"])
+
+
+def add_interface(project: Project) -> str:
+    """As a load balancer leaves it: Terraform knows nothing of it."""
+    ec2 = project.stand_in.client("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    tags = [{"Key": "deployment-id", "Value": f"small-{project.name}"}]
+    marks = [{"ResourceType": "network-interface", "Tags": tags}]
+    made = ec2.create_network_interface(SubnetId=subnet, TagSpecifications=marks)
+    return str(made["NetworkInterface"]["NetworkInterfaceId"])
+
+
+def test_an_interface_that_lingers_is_outwaited_and_one_that_stays_is_reported(project: Project) -> None:
+    project.run("deploy", "--yes")
+    interface = add_interface(project)
+    left = project.run("destroy", "--yes", "-o", "json", code=10).documents[-1]
+    assert left["leftovers"] == [f"network interfaces: {interface}"]
+    assert project.queues() == project.repositories() == []
+    # Again, by what is remembered: the first look finds it, by the second it is gone.
+    project.proxy.add(Fault("ec2:DescribeNetworkInterfaces", times=1))
+    second = hold(project, "ec2:DescribeNetworkInterfaces")
+    process = project.start("destroy", "--yes")
+    wait_for(second)
+    project.stand_in.client("ec2").delete_network_interface(NetworkInterfaceId=interface)
+    second.release.set()
+    assert "proof: " in project.finish(process, 0).stdout
 
 
 @pytest.fixture
