@@ -176,5 +176,10 @@ def terraform_folder(request: pytest.FixtureRequest, tmp_path: Path, aws: StandI
     for part in ("modules", "environments"):
         shutil.copytree(TERRAFORM / part, tmp_path / part, ignore=ignored)
     folder = Folder(tmp_path / named.relative_to(TERRAFORM), aws.environment)
-    folder.init()
+    try:
+        folder.init()
+    except AssertionError as error:
+        if MIRROR.is_dir() or "Failed to query available provider packages" not in str(error):
+            raise
+        pytest.skip(f"no provider for AWS: no mirror in {MIRROR} (TERRAFORM_MIRROR names another) and no registry")
     return folder
