@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from platform_cli.cluster.application import PART_OF, Delegation
 from platform_cli.cluster.chart import find_chart
 from platform_cli.cluster.value import build_values
 from platform_cli.errors import ConfigError
@@ -55,6 +56,16 @@ def list_bootstrap(components: Iterable[Component]) -> tuple[Component, ...]:
 
     visit(ARGO_CD)
     return tuple(component for component in known.values() if component.name in wanted)
+
+
+def delegate(components: Iterable[Component], config: Config) -> Delegation:
+    """What is left to Argo CD; nothing without GitOps."""
+    if not config.gitops.enabled:
+        return Delegation()
+    everything = tuple(components)
+    ours = list_bootstrap(everything)
+    left = tuple(component for component in everything if component not in ours)
+    return Delegation(root=config.name, namespace=_NAMESPACE, components=left)
 
 
 def render_tree(components: Iterable[Component], config: Config, outputs: ClusterOutputs) -> dict[str, str]:
@@ -185,7 +196,7 @@ def _make_policy() -> dict[str, Any]:
 
 
 def _make_object(kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    metadata = {"name": name, "namespace": _NAMESPACE, "labels": {"app.kubernetes.io/part-of": "mlops"}}
+    metadata = {"name": name, "namespace": _NAMESPACE, "labels": dict(PART_OF)}
     return {"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": dict(spec)}
 
 

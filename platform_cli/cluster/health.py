@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from platform_cli.cluster.application import inspect_applications, read_applications
 from platform_cli.cluster.observation import find_foreign, find_unready, read_crds
 from platform_cli.errors import MlopsError
 from platform_cli.render.line import count_of
@@ -13,6 +14,7 @@ from platform_cli.status import Health, Layer
 from platform_cli.tools.kubernetes_kind import Kind
 
 if TYPE_CHECKING:
+    from platform_cli.cluster.application import Delegation
     from platform_cli.cluster.component import Component
     from platform_cli.cluster.observation import Sight
     from platform_cli.tools.helm import Release
@@ -24,9 +26,13 @@ _RUNNING = "workflows.argoproj.io/phase=Running"
 _SHOWN = 3
 
 
-def inspect(sight: Sight, components: Sequence[Component]) -> tuple[Layer, ...]:
-    """The cluster, each component, pipelines and models; empty when none of the components is installed."""
+def inspect(sight: Sight, components: Sequence[Component], delegation: Delegation) -> tuple[Layer, ...]:
+    """The cluster, each component, pipelines and models; empty when none of the components is installed.
+
+    Of components that are left to Argo CD it tells what their Applications say.
+    """
     kubernetes = sight.kubernetes
+    components = [item for item in components if item not in delegation.components]
     workloads = [f"{item.namespace}/{workload}" for item in components for workload in item.health]
     with ThreadPoolExecutor() as pool:
         version = pool.submit(kubernetes.version)
@@ -34,6 +40,7 @@ def inspect(sight: Sight, components: Sequence[Component]) -> tuple[Layer, ...]:
         crds = pool.submit(read_crds, kubernetes, components)
         unready = pool.submit(find_unready, kubernetes, workloads)
         counts = pool.submit(_count_workflows, kubernetes), pool.submit(_count_models, kubernetes)
+        others = pool.submit(_inspect_delegated, kubernetes, delegation)
         releases = {(item.namespace, item.name): item for item in listed.result()}
         foreign = find_foreign(components, listed.result(), crds.result())
         if not any((item.namespace, item.release) in releases for item in components):
@@ -41,8 +48,15 @@ def inspect(sight: Sight, components: Sequence[Component]) -> tuple[Layer, ...]:
         return (
             Layer("cluster", Health.OK, f"Kubernetes {version.result()}"),
             *(_inspect_component(item, releases, foreign, unready.result()) for item in components),
+            *others.result(),
             *(layer for count in counts for layer in count.result()),
         )
+
+
+def _inspect_delegated(kubernetes: Kubernetes, delegation: Delegation) -> tuple[Layer, ...]:
+    if not delegation.components:
+        return ()
+    return inspect_applications(delegation, read_applications(kubernetes, delegation.namespace))
 
 
 def unreachable(error: MlopsError) -> tuple[Layer, ...]:

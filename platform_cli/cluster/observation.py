@@ -52,10 +52,16 @@ class Sight:
     renderer: Helm
 
 
-def observe_deploy(sight: Sight, packages: Sequence[Package], forced: Collection[str] = ()) -> ClusterFacts:
+def observe_deploy(
+    sight: Sight,
+    packages: Sequence[Package],
+    forced: Collection[str] = (),
+    *,
+    delegated: Sequence[Component] = (),
+) -> ClusterFacts:
     """What a deploy is planned from: releases, objects, CRDs, namespaces, secrets, and how the workloads are.
 
-    `forced` are components that count as ours whoever brought their CRDs.
+    `forced` are components that count as ours whoever brought their CRDs; those that are `delegated` get secrets only.
     """
     kubernetes, components = sight.kubernetes, [package.component for package in packages]
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -63,7 +69,7 @@ def observe_deploy(sight: Sight, packages: Sequence[Package], forced: Collection
         listed = pool.submit(sight.helm.list)
         crds = pool.submit(read_crds, kubernetes, components)
         namespaces = pool.submit(_list_namespaces, kubernetes)
-        secrets = pool.submit(_list_secrets, kubernetes, components)
+        secrets = pool.submit(_list_secrets, kubernetes, [*components, *delegated])
         unready = pool.submit(find_unready, kubernetes, Healthy(list_workloads(packages)).workloads)
         rendered = _render_all(sight, packages, served.result())
         return ClusterFacts(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_cli.cluster import health, stages
+from platform_cli.cluster.application import Delegation
 from platform_cli.cluster.observation import Sight, observe_deploy
 from platform_cli.cluster.wait import DEADLINE_S
 from platform_cli.cluster.work import (
@@ -51,13 +52,14 @@ REMOVAL_S = 120.0
 
 
 class ClusterPlatform:
-    """The platform on one cluster. Nothing is asked before a method is called.
+    """Nothing is asked of the cluster before a method is called.
 
     Args:
         access: opens the way to the cluster.
         packages: what is installed, in order of need; opened once.
         components: the same without charts and values, which only a deploy needs.
         registry: what the names of our own images start with.
+        delegation: what is left to Argo CD: of that there is no package.
         forced: components that are installed although somebody else's CRDs of theirs are there.
         deadline_s: how long one component may take to become ready.
         removal_s: how long what is deleted may take to go.
@@ -70,6 +72,7 @@ class ClusterPlatform:
         components: Callable[[], Sequence[Component]],
         *,
         registry: Callable[[], str] = str,
+        delegation: Callable[[], Delegation] = Delegation,
         forced: Sequence[str] = (),
         deadline_s: float = DEADLINE_S,
         removal_s: float = REMOVAL_S,
@@ -78,6 +81,7 @@ class ClusterPlatform:
         self._open_packages = packages
         self._open_components = components
         self._registry = registry
+        self._open_delegation = delegation
         self._forced = forced
         self._deadline_s = deadline_s
         self._removal_s = removal_s
@@ -107,16 +111,18 @@ class ClusterPlatform:
         """
         from platform_cli.cluster.remains import observe_destroy
 
-        if deploys:
-            return observe_deploy(self._sight, self._packages, self._forced) if self.components else ClusterFacts()
         try:
+            if deploys and self.components:
+                return observe_deploy(self._sight, self._packages, self._forced, delegated=self._delegation.components)
             return observe_destroy(self._sight, self.components) if self.components else ClusterFacts()
         except PreflightError as error:
+            if deploys:
+                raise
             return ClusterFacts(unreachable=error.message)
 
     def list_stages(self, after: tuple[str, ...] = ()) -> tuple[Stage, ...]:
         """Everything that should hold, after these stages."""
-        return stages.list_stages(self._packages, after)
+        return stages.list_stages(self._packages, after, delegated=self._delegation.components)
 
     def list_removals(self, *, keep_data: bool, delete_crds: bool = False) -> tuple[Stage, ...]:
         """Everything that must be undone, in order."""
@@ -124,8 +130,7 @@ class ClusterPlatform:
 
     def run_stage(self, stage: Stage, emit: Emit) -> str:
         """Do the work of one stage."""
-        work = stage.work
-        match work:
+        match work := stage.work:
             case Backup():
                 from platform_cli.cluster.backup import back_up
 
@@ -138,7 +143,7 @@ class ClusterPlatform:
     def inspect(self) -> tuple[Layer, ...]:
         """How each part is; empty when nothing is deployed."""
         try:
-            return health.inspect(self._sight, self.components)
+            return health.inspect(self._sight, self.components, self._delegation)
         except PreflightError as error:
             return health.unreachable(error)
 
@@ -235,6 +240,10 @@ class ClusterPlatform:
                 raise UsageError(f"{stage.name} is no stage of a cluster")
 
     @cached_property
+    def _delegation(self) -> Delegation:
+        return self._open_delegation()
+
+    @cached_property
     def _packages(self) -> Sequence[Package]:
         return self._open_packages()
 
@@ -270,7 +279,7 @@ def open_platform(
     `outputs` is what the infrastructure hands on; they are not `known` while they are only expected.
     """
     from platform_cli.cluster.component import read_components, select_components
-    from platform_cli.cluster.gitops import list_bootstrap
+    from platform_cli.cluster.gitops import delegate, list_bootstrap
     from platform_cli.cluster.package import open_packages
     from platform_cli.cluster.value_site import registry_of
 
@@ -281,7 +290,11 @@ def open_platform(
         chosen = list_bootstrap(components()) if config.gitops.enabled else components()
         return open_packages(chosen, config, outputs(), known=known)
 
-    def registry() -> str:
-        return registry_of(config, outputs())
-
-    return ClusterPlatform(access, packages, components, registry=registry, forced=config.components.enable)
+    return ClusterPlatform(
+        access,
+        packages,
+        components,
+        registry=lambda: registry_of(config, outputs()),
+        delegation=lambda: delegate(components(), config),
+        forced=config.components.enable,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from platform_cli.cluster.application import APPLICATIONS, find_delegated, read_applications
 from platform_cli.cluster.discovery import Capabilities, discover
 from platform_cli.cluster.mark import BY_HELM, is_ours, release_of, restore
 from platform_cli.cluster.observation import Sight, find_foreign, read_crds, read_releases
@@ -32,7 +33,7 @@ def observe_destroy(sight: Sight, components: Sequence[Component]) -> ClusterFac
     kubernetes, spaces = sight.kubernetes, list_namespaces(components)
     served, listed = discover(kubernetes), sight.helm.list()
     crds = read_crds(kubernetes, components)
-    foreign = find_foreign(components, listed, crds)
+    foreign = find_foreign(components, listed, crds, _find_delegated(kubernetes, components))
     namespaces = list(kubernetes.list(NAMESPACE))
     owned = [crd for component in components if component.name not in foreign for crd in component.owns]
     found = {name: list_resources(kubernetes, served.kinds[name], spaces) for name in owned if name in served.kinds}
@@ -50,6 +51,13 @@ def observe_destroy(sight: Sight, components: Sequence[Component]) -> ClusterFac
         volumes=list_volumes(kubernetes, spaces),
         balancers=list_balancers(kubernetes, spaces),
     )
+
+
+def _find_delegated(kubernetes: Kubernetes, components: Sequence[Component]) -> tuple[str, ...]:
+    """What Argo CD installed for us bears no mark of a release."""
+    spaces = {item.namespace for item in components if APPLICATIONS in item.owns}
+    found = {name for space in spaces for name in read_applications(kubernetes, space)}
+    return find_delegated(components, found)
 
 
 def list_syncing(kubernetes: Kubernetes, served: Capabilities, spaces: Sequence[str]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from platform_cli.cluster.application import APPLICATIONS
 from platform_cli.cluster.component import Component
 from platform_cli.cluster.package import Package, list_workloads
 from platform_cli.cluster.secret import list_secrets
@@ -27,11 +28,16 @@ from platform_cli.stage import Stage
 _CLUSTERS_OWN = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 
 
-def list_stages(packages: Sequence[Package], after: tuple[str, ...] = ()) -> tuple[Stage, ...]:
-    """Everything that should hold once deployed; `after` are the stages that come before the cluster's."""
+def list_stages(
+    packages: Sequence[Package], after: tuple[str, ...] = (), *, delegated: Sequence[Component] = ()
+) -> tuple[Stage, ...]:
+    """Everything that should hold once deployed; `after` are the stages that come before the cluster's.
+
+    Of components that are `delegated` somebody else installs the charts: they get their namespaces and secrets only.
+    """
     if not packages:
         return ()
-    components = [package.component for package in packages]
+    components = [*(package.component for package in packages), *delegated]
     secrets = list_secrets(components)
     crds = [_crd_stage(package) for package in packages if package.brings_crds]
     releases = [_release_stage(package, crds) for package in packages]
@@ -94,13 +100,19 @@ def _release_stage(package: Package, crds: Sequence[Stage]) -> Stage:
 
 
 def _drain_stages(components: Sequence[Component]) -> tuple[Stage, ...]:
-    """Custom resources of what is needed by others go after those of the others."""
-    after = ("stop-workflows",)
-    return tuple(
-        Stage(f"drain-{item.name}", f"{item.name}'s resources", DrainResources(item.name, item.owns), after)
-        for item in reversed(components)
-        if item.owns
-    )
+    """Custom resources of what is needed by others go after those of the others.
+
+    Argo CD's are last: the controllers that let go of the others may go with them.
+    """
+    owning = [item for item in reversed(components) if item.owns]
+    first = [_drain_stage(item) for item in owning if APPLICATIONS not in item.owns]
+    names = tuple(stage.name for stage in first)
+    return (*first, *(_drain_stage(item, names) for item in owning if APPLICATIONS in item.owns))
+
+
+def _drain_stage(item: Component, after: tuple[str, ...] = ()) -> Stage:
+    work = DrainResources(item.name, item.owns)
+    return Stage(f"drain-{item.name}", f"{item.name}'s resources", work, ("stop-workflows", *after))
 
 
 def _removal_stages(components: Sequence[Component], drains: Sequence[Stage]) -> tuple[Stage, ...]:
