@@ -130,7 +130,11 @@ bench: $(STAMP) ## Ratios against peers and floors, in one run
 
 .PHONY: bench-terraform
 bench-terraform: $(STAMP) ## What mlops adds to Terraform, on a stand-in for AWS (needs Terraform)
-	$(BIN)/python -m benchmarks terraform
+	$(BIN)/python -m benchmarks bench-terraform
+
+.PHONY: bench-cluster
+bench-cluster: $(STAMP) ## What mlops costs on the cluster of KUBECONFIG (an empty one: the platform comes and goes)
+	$(BIN)/python -m benchmarks bench-cluster
 
 .PHONY: docs
 docs: $(STAMP) ## Generate the reference pages

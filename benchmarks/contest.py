@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from benchmarks import by_hand, clouds, ground
+from benchmarks import by_hand, clouds, cluster, ground
+from benchmarks.controller import compare_controllers
 from benchmarks.figure import Figure
 from benchmarks.ground import CACHE, MLOPS, ROOT, Project, clean_environment, open_project
 from benchmarks.race import Contender, Times, race
+from benchmarks.site import on_site
 from benchmarks.wide import write_wide
 
 HERE = Path(__file__).resolve().parent
@@ -82,7 +85,9 @@ def _per_step(times: dict[str, Times], size: int) -> float:
     return (times[f"{size}"].median - times["1"].median) / (size - 1) * 1000
 
 
-CONTESTS: dict[str, tuple[Callable[[int], list[Figure]], int]] = {
+Contest = Callable[[int], list[Figure]]
+
+LOCAL: dict[str, tuple[Contest, int]] = {
     "help": (compare_help, 31),
     "five-steps": (compare_five_steps, 7),
     "training": (compare_training, 5),
@@ -90,5 +95,17 @@ CONTESTS: dict[str, tuple[Callable[[int], list[Figure]], int]] = {
 }
 """Each contest with the number of its timed rounds."""
 
-CLOUD_CONTESTS: dict[str, tuple[Callable[[int], list[Figure]], int]] = {"terraform": (clouds.compare_terraform, 5)}
-"""Contests that need Terraform: they run when they are named."""
+TERRAFORM: dict[str, tuple[Contest, int]] = {"terraform": (clouds.compare_terraform, 5)}
+"""Needs Terraform."""
+
+CLUSTER: dict[str, tuple[Contest, int]] = {
+    "render": (cluster.compare_rendering, 7),
+    "controllers": (partial(on_site, compare_controllers), 3),
+    "share": (partial(on_site, cluster.compare_share), 5),
+    "idle-deploy": (partial(on_site, cluster.compare_deploy), 5),
+    "status": (partial(on_site, cluster.compare_status), 7),
+}
+"""All but the first need the cluster of KUBECONFIG."""
+
+GROUPS = {"bench": LOCAL, "bench-terraform": TERRAFORM, "bench-cluster": CLUSTER}
+"""The contests of each target of make."""

@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+class Skipped(Exception):  # noqa: N818 - it is no error
+    """A contest cannot be held here; the message says what it needs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """A comparison. `ours` and `beside` are seconds unless `unit` says otherwise.
