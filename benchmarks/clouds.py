@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 from benchmarks.figure import Figure
 from benchmarks.ground import CACHE, MLOPS, ROOT, clean_environment
@@ -17,6 +18,7 @@ from benchmarks.race import Contender, race
 
 MIRROR = Path(os.environ.get("TERRAFORM_MIRROR", "/opt/tf-plugins"))
 TARGET = ("--cloud", "aws", "--env", "dev")
+BY_HAND = "terraform init -input=false {} && terraform plan -input=false -out=plan && terraform apply -input=false plan"
 
 
 def compare_terraform(rounds: int) -> list[Figure]:
@@ -30,6 +32,8 @@ def compare_terraform(rounds: int) -> list[Figure]:
             Contender(name="terraform", argv=plan, cwd=root, env=environment),
             Contender(name="plan", argv=(MLOPS, "plan", *TARGET), cwd=folder, env=environment),
             Contender(name="deploy", argv=(MLOPS, "deploy", "--yes", *TARGET), cwd=folder, env=environment),
+            Contender(name="status", argv=(MLOPS, "status", *TARGET), cwd=folder, env=environment),
+            Contender(name="offline", argv=(MLOPS, "plan", "--offline", "--all"), cwd=folder, env=environment),
         )
         times = race(contenders, rounds=rounds)
     bare = times["terraform"].median
@@ -43,15 +47,44 @@ def compare_terraform(rounds: int) -> list[Figure]:
             limit=2,
             absolute=True,
         ),
+        Figure(what="`mlops status`, recorded state", ours=times["status"].median, limit=2, absolute=True),
+        Figure(what="`mlops plan --offline --all`", ours=times["offline"].median, limit=3, absolute=True),
     ]
 
 
+def compare_first_deploy(rounds: int) -> list[Figure]:
+    """What the command adds to Terraform when everything is made; each run on an account of its own."""
+    ours, bare = [], []
+    for turn in range(rounds):
+        with _stand_in("ours") as here, _stand_in("bare") as there:
+            pair = (_deploy_by_us(here), _deploy_by_hand(there))
+            times = race(pair if turn % 2 else pair[::-1], rounds=1, warmups=0)
+        ours.append(times["mlops"].median)
+        bare.append(times["terraform"].median)
+    beside = {"beside": median(bare), "beside_name": "`terraform init`, `plan`, `apply`"}
+    return [Figure(what="`mlops deploy`, aws/dev from nothing", ours=median(ours), limit=1.05, **beside)]
+
+
+def _deploy_by_us(environment: dict[str, str]) -> Contender:
+    folder = _make_project(CACHE / "clouds-first")
+    return Contender(name="mlops", argv=(MLOPS, "deploy", "--yes", *TARGET), cwd=folder, env=environment)
+
+
+def _deploy_by_hand(environment: dict[str, str]) -> Contender:
+    folder = CACHE / "clouds-by-hand"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "infrastructure" / "terraform", folder, ignore=shutil.ignore_patterns(".terraform*"))
+    mirror = f"-plugin-dir={MIRROR}" if MIRROR.is_dir() else ""
+    root = folder / "environments" / "aws" / "dev"
+    return Contender(name="terraform", argv=("sh", "-c", BY_HAND.format(mirror)), cwd=root, env=environment)
+
+
 @contextmanager
-def _stand_in() -> Iterator[dict[str, str]]:
+def _stand_in(name: str = "stand-in") -> Iterator[dict[str, str]]:
     """The tests' stand-in for AWS in a process of its own; yields the environment that leads to it."""
     command = [sys.executable, "-m", "aws_stand_in"]
     with (
-        (CACHE / "stand-in.log").open("w") as log,
+        (CACHE / f"{name}.log").open("w") as log,
         subprocess.Popen(command, cwd=ROOT / "tests", stdout=subprocess.PIPE, stderr=log, text=True) as process,
     ):
         assert process.stdout
@@ -69,11 +102,16 @@ def _stand_in() -> Iterator[dict[str, str]]:
             process.terminate()
 
 
-def _deploy(folder: Path, environment: dict[str, str]) -> None:
+def _make_project(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     mirror = {"terraform": {"plugin_dirs": [str(MIRROR)]}} if MIRROR.is_dir() else {}
     (folder / "platform.yaml").write_text(json.dumps({"version": 1, "name": "bench", **mirror}), "utf-8")
+    return folder
+
+
+def _deploy(folder: Path, environment: dict[str, str]) -> None:
+    _make_project(folder)
     argv = [str(MLOPS), "deploy", "--yes", *TARGET]
     done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -95,7 +95,10 @@ LOCAL: dict[str, tuple[Contest, int]] = {
 }
 """Each contest with the number of its timed rounds."""
 
-TERRAFORM: dict[str, tuple[Contest, int]] = {"terraform": (clouds.compare_terraform, 5)}
+TERRAFORM: dict[str, tuple[Contest, int]] = {
+    "terraform": (clouds.compare_terraform, 5),
+    "first-deploy": (clouds.compare_first_deploy, 3),
+}
 """Needs Terraform."""
 
 CLUSTER: dict[str, tuple[Contest, int]] = {
