@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ from platform_cli.errors import StateError
 
 _VERSION = 1
 _WAIT_S = 10.0
+# What the file that SQLite's readers and writers share needs; without it all it says is `disk I/O error`.
+_ROOM = 32 * 1024
 _SCHEMA = """
 create table if not exists entry (
     id integer primary key,
@@ -154,5 +157,11 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        hint = "free some disk space" if "full" in str(error) else "if it is broken, move it away and deploy again"
-        raise StateError(f"{path}: the journal cannot be used: {error}", hint=hint) from error
+        full = "full" in str(error) or _is_full(path.parent)
+        reason = "no space left on its disk" if full else str(error)
+        hint = "free some disk space" if full else "if it is broken, move it away and deploy again"
+        raise StateError(f"{path}: the journal cannot be used: {reason}", hint=hint) from error
+
+
+def _is_full(folder: Path) -> bool:
+    return folder.is_dir() and shutil.disk_usage(folder).free < _ROOM

@@ -205,6 +205,8 @@ def secrets_in(project: Project) -> list[str]:
         return []
     assert len(secret) == 32
     found = ["output of a command"] if secret.decode() in "".join(project.output) else []
+    if not project.home.exists():  # all files went with the platform, or with their disk
+        return found
     files = [path for path in project.folder.rglob("*") if path.is_file() and "providers" not in path.parts]
     assert [path for path in files if path.name == "terraform.log"]
     return found + [str(path) for path in files if any(secret in content for content in contents_of(path))]

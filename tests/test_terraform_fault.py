@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from aws_proxy import Fault
-from state_fixtures import Project
+from state_fixtures import Project, secrets_in
 
 pytestmark = pytest.mark.terraform
 
@@ -270,6 +270,7 @@ def small_disk(project: Project) -> Iterator[Path]:
     try:
         project.tell()
         yield project.folder
+        assert secrets_in(project) == []
     finally:
         subprocess.run(["umount", "--lazy", project.folder], check=True)
 
