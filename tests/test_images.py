@@ -12,14 +12,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hcl2
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from serving_fixtures import Registered
+from target_samples import make_config, make_outputs
+
+from platform_cli.cluster.value_site import image_of
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ("training", "serving", "tracking")
 LOCKED = ("serving", "tracking")
+ECR = ROOT / "infrastructure" / "terraform" / "modules" / "aws-registry"
 INITIALIZER = ROOT / "pipelines" / "serving" / "src" / "storage_initializer.py"
 TRACKING = ROOT / "pipelines" / "tracking" / "src" / "tracking_server.py"
 
@@ -96,6 +101,17 @@ def test_locks_hold_what_is_required_with_hashes(image: str) -> None:
     wanted = {canonicalize_name(Requirement(line).name): Requirement(line) for line in required}
     assert len(every) == len(locked)
     assert {name: locked.get(name) for name, need in wanted.items() if locked.get(name) not in need.specifier} == {}
+
+
+def test_each_image_has_a_repository_where_a_push_makes_none() -> None:
+    """ECR wants every repository before the first push; Azure's and Google's registries make them."""
+    config, outputs = make_config("aws"), make_outputs("aws")
+    pulled = {image_of(name, config, outputs) for name in IMAGES}
+    assert {path.parent.name for path in (ROOT / "pipelines").glob("*/Dockerfile")} == set(IMAGES)
+    names = {image.removeprefix(f"{outputs.registry_url}/").rpartition(":")[0] for image in pulled}
+    variables = hcl2.loads((ECR / "variables.tf").read_text("utf-8"))["variable"]
+    [made] = [body["default"] for block in variables for name, body in block.items() if "repositories" in name]
+    assert {name.strip('"') for name in made} == names
 
 
 def test_the_training_and_serving_images_agree() -> None:

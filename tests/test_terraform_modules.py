@@ -18,7 +18,11 @@ from typing import Any
 import hcl2
 import pytest
 import yaml
+from target_samples import make_config
 from terraform_fixtures import REGION, ROOT, TERRAFORM, Folder, StandIn, actions
+
+from platform_cli.cluster.outputs import parse_outputs
+from platform_cli.cluster.value_site import image_of
 
 MODULES = sorted(path for path in (TERRAFORM / "modules").iterdir() if re.match(r"(aws-.*|eks|labels)$", path.name))
 ROOTS = [TERRAFORM / "environments" / "aws" / name for name in ("dev", "staging", "prod")]
@@ -245,6 +249,10 @@ def assert_outputs(outputs: dict[str, Any], aws: StandIn) -> None:
     assert cluster["endpoint"] == outputs["cluster_endpoint"]
     assert cluster["certificateAuthority"]["data"] == outputs["cluster_ca_certificate"]
     assert cluster["accessConfig"]["authenticationMode"] == "API"
+    repositories = {one["repositoryUri"] for one in aws.client("ecr").describe_repositories()["repositories"]}
+    config, given = make_config("aws"), parse_outputs(outputs)
+    pulled = {image_of(name, config, given).rpartition(":")[0] for name in ("serving", "tracking", "training")}
+    assert pulled == repositories
     for store in outputs["artifact_stores"].values():
         aws.client("s3").head_bucket(Bucket=store["name"])
     bound = aws.client("eks").list_pod_identity_associations(clusterName=outputs["cluster_name"])["associations"]

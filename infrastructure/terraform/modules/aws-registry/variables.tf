@@ -30,9 +30,9 @@ variable "keep_images" {
 }
 
 variable "repositories" {
-  description = "Repositories to make."
+  description = "Repositories to make: one for each image, as a push makes none."
   type        = set(string)
-  default     = ["model-server", "training-steps"]
+  default     = ["mlops-serving", "mlops-tracking", "mlops-training"]
   nullable    = false
 
   validation {

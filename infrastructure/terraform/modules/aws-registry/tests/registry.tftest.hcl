@@ -28,8 +28,8 @@ run "old_images_go_and_new_ones_stay" {
   }
 
   assert {
-    condition     = jsondecode(aws_ecr_lifecycle_policy.this["training-steps"].policy).rules[1].selection.countNumber == 10
-    error_message = aws_ecr_lifecycle_policy.this["training-steps"].policy
+    condition     = jsondecode(aws_ecr_lifecycle_policy.this["mlops-training"].policy).rules[1].selection.countNumber == 10
+    error_message = aws_ecr_lifecycle_policy.this["mlops-training"].policy
   }
 }
 
@@ -37,6 +37,11 @@ run "the_url_is_what_docker_pushes_to" {
   assert {
     condition     = output.url == "111122223333.dkr.ecr.eu-west-1.amazonaws.com/mlops-core-dev"
     error_message = output.url
+  }
+
+  assert {
+    condition     = toset([for repository in aws_ecr_repository.this : repository.name]) == toset([for image in ["serving", "tracking", "training"] : "mlops-core-dev/mlops-${image}"])
+    error_message = "Each image of ours has a repository."
   }
 }
 
