@@ -223,6 +223,26 @@ def test_a_failed_apply_is_told_for_what_it_is(
     assert not any("@message" in text for text in caught.value.details)
 
 
+@pytest.mark.parametrize(
+    ("summary", "hint"),
+    [
+        ("operation error SQS: CreateQueue, ExpiredToken: no", "log in again"),
+        ("creating Secrets Manager Secret: ResourceExistsException: no", "not in Terraform's state"),
+        ("A resource with the ID x already exists - it needs to be imported", "not in Terraform's state"),
+        ("googleapi: Error 409: alreadyExists", "not in Terraform's state"),
+        ("Something else", "log"),
+    ],
+)
+def test_what_to_do_next_follows_from_what_failed(folder: Path, summary: str, hint: str) -> None:
+    program = Executable(("terraform",), "PATH")
+    argv = build_argv(program, "apply", "p", input=False, json=True, lock_timeout="30s")
+    said = line(type="diagnostic", diagnostic={"severity": "error", "summary": summary}).text
+    runner = FakeRunner({argv: Reply(lines=(("stdout", said),), exit_code=1)})
+    with pytest.raises(ToolError) as caught:
+        open_terraform(folder, executable=program, runner=runner).apply(Path("p"), Heard())
+    assert hint in caught.value.hint
+
+
 def test_what_would_change_a_command_line_stays_behind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TF_CLI_ARGS_apply", "TF_DATA_DIR", "TF_WORKSPACE"):
         monkeypatch.setenv(name, "x")

@@ -29,6 +29,11 @@ _STALE = "Saved plan is stale"
 # As AWS, Azure and Google word it.
 _EXPIRED = re.compile(r"ExpiredToken|token (?:has|is) expired|AADSTS70008|AADSTS700082|invalid_grant")
 _RENEW = "your credentials expired: log in again, then run the same command; it goes on from there"
+_EXISTS = re.compile(r"already ?exists?|ResourceExists|AlreadyOwnedByYou", re.IGNORECASE)
+_ADOPT = (
+    "it is in the cloud but not in Terraform's state: a run that was killed made it, or somebody else did; "
+    "remove it there, or `terraform import` it in {}, then run the same command"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,10 +208,11 @@ class Terraform:
                 f"{self.name}: the plan is stale: the state was changed after it was made; nothing was changed",
                 hint="make the plan again",
             )
-        hint = _RENEW if any(_EXPIRED.search(text) for text in details) else error.hint
+        known = ((_EXPIRED, _RENEW), (_EXISTS, _ADOPT.format(self.folder)))
+        hints = (hint for pattern, hint in known for text in details if pattern.search(text))
         more = (f"and {len(details) - _ERRORS} more in the log",) if len(details) > _ERRORS and found else ()
         shown = details[:_ERRORS] + more if found else details
-        return ToolError(f"{self.name}: terraform {command} failed", hint=hint, details=shown)
+        return ToolError(f"{self.name}: terraform {command} failed", hint=next(hints, error.hint), details=shown)
 
     @cached_property
     def _environment(self) -> dict[str, str]:
