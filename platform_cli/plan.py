@@ -39,11 +39,12 @@ class PlannedStage:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that one command will do to one target (`embedded/dev`), in order."""
+    """Everything that one command will do to one target (`embedded/dev`), in order; `notes` are to be read before."""
 
     operation: Operation
     target: str
     stages: tuple[PlannedStage, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def changes(self) -> tuple[PlannedStage, ...]:
@@ -71,12 +72,15 @@ class Plan:
             "digest": self.digest,
             "changes": len(self.changes),
             "stages": [_stage_document(planned) for planned in self.stages],
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
 
-def build_plan(operation: Operation, target: str, stages: Sequence[Stage], facts: Facts) -> Plan:
+def build_plan(
+    operation: Operation, target: str, stages: Sequence[Stage], facts: Facts, *, notes: tuple[str, ...] = ()
+) -> Plan:
     """Hold every stage against the facts. `stages` are in order; each names only earlier ones in its `needs`."""
-    return Plan(operation, target, tuple(_plan_stage(stage, facts) for stage in stages))
+    return Plan(operation, target, tuple(_plan_stage(stage, facts) for stage in stages), notes)
 
 
 def _plan_stage(stage: Stage, facts: Facts) -> PlannedStage:

@@ -8,7 +8,7 @@ from platform_cli.apply import apply_plan
 from platform_cli.change import Confirm, changing, holding, refuse_loss
 from platform_cli.clouds.interface import Look, Upgrades, ignore
 from platform_cli.errors import InterruptedByUser, MlopsError, UsageError
-from platform_cli.events import Emit
+from platform_cli.events import Emit, Notice
 from platform_cli.journal import Journal
 from platform_cli.plan import Operation, Plan, build_plan
 from platform_cli.render.record import recorded
@@ -30,7 +30,9 @@ def plan_upgrade(cloud: Cloud, target: Target, *, emit: Emit = ignore) -> tuple[
     if not isinstance(cloud, Upgrades):
         raise UsageError(f"{target} has no components to upgrade", hint="install a newer mlops, then mlops deploy")
     before = cloud.observe(Look(operation=Operation.DEPLOY, emit=emit))
-    return build_plan(Operation.UPGRADE, str(target), cloud.list_upgrades(before), before), before
+    stages = cloud.list_upgrades(before)
+    notes = cloud.list_notes(stages, before)
+    return build_plan(Operation.UPGRADE, str(target), stages, before, notes=notes), before
 
 
 def upgrade(
@@ -52,6 +54,9 @@ def upgrade(
             return plan
         log = home.logs / "upgrade.log"
         with holding(cloud, "mlops upgrade"), Journal(home.journal) as journal, recorded(emit, log) as emit_twice:
+            for note in plan.notes:
+                # The plan has shown them to whoever watches: this is for the log and for programs.
+                emit_twice(Notice(level="detail", text=note))
             try:
                 apply_plan(plan, run=cloud.run_stage, journal=journal, emit=emit_twice)
             except InterruptedByUser:

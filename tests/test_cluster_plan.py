@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,9 +14,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from target_samples import select
 
 from platform_cli.apply import apply_plan
+from platform_cli.clouds.existing import ExistingCloud
 from platform_cli.cluster.difference import compare, differing_paths, find_varying
+from platform_cli.cluster.package import Package
+from platform_cli.cluster.platform import ClusterPlatform
 from platform_cli.cluster.work import (
     ClusterFacts,
     CrdSet,
@@ -28,14 +34,17 @@ from platform_cli.cluster.work import (
     Rendered,
 )
 from platform_cli.cluster.workload import tell_unready
-from platform_cli.errors import InterruptedByUser, ToolError
+from platform_cli.config import Config
+from platform_cli.errors import InterruptedByUser, RefusedError, ToolError
 from platform_cli.events import Emit, Event, Notice, StageFinished
 from platform_cli.journal import Journal, read_history
+from platform_cli.layout import Layout
 from platform_cli.plan import Operation, Plan, build_plan
 from platform_cli.render.plan import plan_lines
 from platform_cli.resource import Action
 from platform_cli.risk import Risk
 from platform_cli.stage import Facts, Stage
+from platform_cli.upgrade import plan_upgrade, upgrade
 
 TARGET = "existing/dev"
 
@@ -369,3 +378,82 @@ def test_a_workload_is_ready_with_its_newest_revision_only(kind: str, status: di
     found["status"]["observedGeneration"] = 1
     assert tell_unready(kind, found) == "its controller has not seen it yet"
     assert tell_unready(kind, None) == "absent"
+
+
+# --- upgrades ---
+
+MLFLOW_CHARTS = "https://community-charts.github.io/helm-charts"
+WANTED = {"argo-workflows": "1.0.18", "mlflow": "2.0.1", "platform": "1.0.0"}
+
+
+class SeenPlatform(ClusterPlatform):
+    """Three components on a cluster of which is known what is installed, and on which every work succeeds."""
+
+    def __init__(self, installed: Mapping[str, str], foreign: Mapping[str, str]) -> None:
+        chosen = [item for item in select("existing") if item.name in WANTED]
+        components = [replace(item, version=WANTED[item.name], needs=()) for item in chosen]
+        packages = [Package(component=item, chart=Path("none"), values=None) for item in components]
+        super().__init__(_refuse_access, lambda: packages, lambda: components)
+        keys = {item.name: f"{item.namespace}/{item.release}" for item in components}
+        releases = {keys[name]: running(version=version) for name, version in installed.items()}
+        self._seen = ClusterFacts(releases=releases, foreign=foreign)
+
+    def observe(self, *, deploys: bool) -> ClusterFacts:  # noqa: ARG002 - it is known already
+        return self._seen
+
+    def run_stage(self, stage: Stage, emit: Emit) -> str:  # noqa: ARG002 - there is nothing to tell
+        return stage.name
+
+
+class SeenCloud(ExistingCloud):
+    """That cluster, which nobody else changes."""
+
+    def __init__(self, project: Path, foreign: Mapping[str, str] | None = None, **installed: str) -> None:
+        named = {name.replace("_", "-"): version for name, version in installed.items()}
+        self.layout = Layout(assets=project, project=project)
+        self.config = Config(version=1, cloud="existing")
+        super().__init__(self.config, self.layout, SeenPlatform(named, foreign or {}))
+
+    def hold(self, command: str) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002 - there is no other
+        return contextlib.nullcontext()
+
+
+def _refuse_access() -> Any:
+    raise AssertionError("nothing is asked of a cluster")
+
+
+def test_an_upgrade_notes_what_moves_and_where_to_read_what_a_major_version_breaks(tmp_path: Path) -> None:
+    cloud = SeenCloud(tmp_path, argo_workflows="1.0.2", mlflow="1.11.5", platform="0.1.0")
+    plan, _ = plan_upgrade(cloud, cloud.config.target)
+    assert plan.notes == (
+        "platform: 0.1.0 to 1.0.0; a new major version: read what it breaks, CHANGELOG.md",
+        "argo-workflows: 1.0.2 to 1.0.18",
+        f"mlflow: 1.11.5 to 2.0.1; a new major version: read what it breaks, {MLFLOW_CHARTS} (chart mlflow)",
+    )
+    assert plan.to_document()["notes"] == list(plan.notes)
+    assert plan_lines(plan)[-3:] == [f"  note: {note}" for note in plan.notes]
+
+
+def test_an_upgrade_tells_its_notes_to_programs_and_to_its_log(tmp_path: Path) -> None:
+    cloud, told, shown = SeenCloud(tmp_path, mlflow="1.11.5"), list[Event](), list[Plan]()
+    home = cloud.layout.home(cloud.config.target.name)
+    upgrade(cloud, cloud.config.target, home, confirm=shown.append, emit=told.append)
+    [note] = shown[0].notes
+    assert next(event.text for event in told if isinstance(event, Notice)) == note
+    logged = [json.loads(line) for line in (home.logs / "upgrade.log").read_text().splitlines()]
+    assert note in [line.get("text") for line in logged]
+
+
+def test_what_does_not_move_is_not_noted(tmp_path: Path) -> None:
+    cloud = SeenCloud(tmp_path, argo_workflows="1.0.18")
+    plan, _ = plan_upgrade(cloud, cloud.config.target)
+    assert (plan.stages, plan.notes, "notes" in plan.to_document()) == ((), (), False)
+    cloud = SeenCloud(tmp_path, foreign={"mlflow": "not ours"}, mlflow="1.11.5", argo_workflows="1.0.2")
+    assert plan_upgrade(cloud, cloud.config.target)[0].notes == ("argo-workflows: 1.0.2 to 1.0.18",)
+
+
+@pytest.mark.parametrize(("installed", "why"), [("0.9.0", "skip a major version"), ("2.1.0", "newer than the 2.0.1")])
+def test_an_upgrade_neither_skips_a_major_version_nor_goes_back(tmp_path: Path, installed: str, why: str) -> None:
+    cloud = SeenCloud(tmp_path, mlflow=installed)
+    with pytest.raises(RefusedError, match=why):
+        plan_upgrade(cloud, cloud.config.target)

@@ -159,6 +159,9 @@ class Upgrades(Protocol):
             RefusedError: a component would skip a major version, or go back.
         """
 
+    def list_notes(self, stages: Sequence[Stage], before: Facts) -> tuple[str, ...]:
+        """One line for each component that these stages move, such as where to read what a new version breaks. Pure."""
+
     def roll_back(self, before: Facts, emit: Emit) -> tuple[str, ...]:
         """Bring components that moved since `before` back to what they were; returns their names."""
 

@@ -48,15 +48,20 @@ def find_moves(stages: Sequence[Stage], facts: ClusterFacts) -> dict[str, tuple[
     }
 
 
-def describe_moves(moves: Mapping[str, tuple[str, str]], repositories: Mapping[str, str]) -> tuple[str, ...]:
+def describe_moves(stages: Sequence[Stage], facts: ClusterFacts, components: Sequence[Component]) -> tuple[str, ...]:
     """One note for each component that moves; a new major version says where to read what it breaks."""
+    known = {component.name: component for component in components}
     return tuple(
-        f"{name}: {old} to {new}{_warn(repositories.get(name, ''), old, new)}" for name, (old, new) in moves.items()
+        f"{name}: {old} to {new}{_warn(known[name], old, new)}"
+        for name, (old, new) in find_moves(stages, facts).items()
     )
 
 
-def _warn(repository: str, old: str, new: str) -> str:
-    return f"; a new major version: read its notes at {repository}" if _major(old) != _major(new) else ""
+def _warn(component: Component, old: str, new: str) -> str:
+    if _major(old) == _major(new):
+        return ""
+    place = "CHANGELOG.md" if component.is_ours else f"{component.repository} (chart {component.chart})"
+    return f"; a new major version: read what it breaks, {place}"
 
 
 def roll_back(

@@ -27,6 +27,7 @@ def plan_lines(plan: Plan) -> list[str]:
         *(f"  {line}" for line in format_table(("risk", "stage", "why"), rows)),
         *(line for planned in plan.stages for line in map(_resource_line, planned.resources)),
         *(line for planned in plan.stages if planned.cost for line in _cost_lines(planned.cost)),
+        *(f"  note: {note}" for note in plan.notes),
     ]
 
 

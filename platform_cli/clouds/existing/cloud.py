@@ -92,6 +92,12 @@ class ExistingCloud:
         """See `Upgrades.list_upgrades`."""
         return self._platform.list_upgrades(before.cluster, self._home.backups)
 
+    def list_notes(self, stages: Sequence[Stage], before: Facts) -> tuple[str, ...]:
+        """See `Upgrades.list_notes`."""
+        from platform_cli.cluster.upgrade import describe_moves
+
+        return describe_moves(stages, before.cluster, self._platform.components) if before.cluster else ()
+
     def roll_back(self, before: Facts, emit: Emit) -> tuple[str, ...]:
         """See `Upgrades.roll_back`."""
         return self._platform.roll_back(before.cluster, emit)
