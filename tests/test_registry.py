@@ -20,6 +20,7 @@ from serving_fixtures import Registered, artifact_folder, registry_client
 
 from platform_cli.errors import NotFoundError, NotReadyError, StateError, ToolError, UsageError
 from platform_cli.tools.mlflow import ModelRef, Registry, initialise, read_revision, server_command
+from platform_cli.tools.mlflow_database import quiet
 
 
 @pytest.mark.parametrize(
@@ -222,3 +223,14 @@ def wait_for_status(url: str, server: subprocess.Popen[bytes]) -> int:
         except OSError:
             time.sleep(0.2)
     return 0
+
+
+def test_a_server_that_is_away_is_not_asked_for_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES
+
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    with quiet():
+        assert MLFLOW_HTTP_REQUEST_MAX_RETRIES.get() == 4
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    with quiet():
+        assert MLFLOW_HTTP_REQUEST_MAX_RETRIES.get() == 1

@@ -159,13 +159,21 @@ def _migrate(path: Path, artifact_root: Path, *, upgrades: bool) -> None:
         raise _broken(path, f"its schema is from another MLflow ({error})") from error
 
 
+# With MLflow's pauses of 2, 4, 8 … s; its own seven take four minutes.
+_RETRIES = 4
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Import and use MLflow without its chatter: its loggers at ERROR, telemetry and progress bars off."""
+    """Import and use MLflow without its chatter: its loggers at ERROR, telemetry and progress bars off.
+
+    A server that does not answer is given up after half a minute, unless the environment says otherwise.
+    """
     import logging
     import warnings
 
     os.environ.update(QUIET)
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(_RETRIES))
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
