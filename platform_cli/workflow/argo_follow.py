@@ -60,7 +60,8 @@ class Follower:
         self._patience = patience or Patience()
         self._items: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._looks: queue.SimpleQueue[WorkflowObject | None] = queue.SimpleQueue()
-        self._heard = time.monotonic()
+        # Asking is no change: a run that nobody takes up stays one, however often the cluster answers.
+        self._heard = self._asked = time.monotonic()
         self._warned: set[str] = set()
 
     def follow(self) -> WorkflowObject:
@@ -116,11 +117,11 @@ class Follower:
 
     def _worry(self) -> None:
         """Tell when nobody takes the run up, or the cluster does not answer: the watch itself goes on for ever."""
-        silent_s = time.monotonic() - self._heard
-        if silent_s > self._patience.unclaimed_s and "unclaimed" not in self._warned:
+        now = time.monotonic()
+        if now - self._heard > self._patience.unclaimed_s:
             self._warn("unclaimed", "no controller has taken the run up yet; is Argo's workflow-controller running?")
-        if silent_s > self._patience.silent_s:
-            self._heard = time.monotonic()
+        if now - max(self._heard, self._asked) > self._patience.silent_s:
+            self._asked = now
             try:
                 self._api.ping()
                 self._warned.discard("lost")
