@@ -349,6 +349,12 @@ def test_a_log_that_is_cut_off_goes_on_without_telling_a_line_twice() -> None:
     assert api.seen[1].query["sinceTime"] == "2026-11-21T14:00:00Z"
 
 
+def test_what_the_kubelet_says_in_place_of_a_log_is_not_the_programs() -> None:
+    lines = ['failed to try resolving symlinks in path "/var/log/pods/p/0.log"', "2026-11-21T14:00:00.1Z one"]
+    with KubernetesStandIn({f"GET {LOG}": [Reply(lines, stream=True)]}) as api:
+        assert list(Kubernetes(api.access()).logs("p", "default", container="main")) == ["one"]
+
+
 def test_a_container_that_has_not_started_is_told() -> None:
     reply = refusal(400, "BadRequest", 'container "main" in pod "p" is waiting to start: ImagePullBackOff')
     with KubernetesStandIn({f"GET {LOG}": [reply]}) as api, pytest.raises(ToolError, match="ImagePullBackOff"):

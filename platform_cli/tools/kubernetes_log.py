@@ -36,7 +36,8 @@ def read_log(
         try:
             for line in _read_lines(answer):
                 moment, _, text = line.partition(" ")
-                if moment > told:
+                # A line without a time is the kubelet's, which has no file to read: that is no word of the program.
+                if moment[:4].isdecimal() and moment > told:
                     yield text
                     last = moment
         except HTTPError:
