@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chart_fixtures import STAND_IN_IMAGE
 
 from platform_cli.cluster.access import Access, read_access
 from platform_cli.events import Event, LogLine, NodeFinished, Notice
@@ -31,7 +32,7 @@ from platform_cli.workflow.argo_follow import Patience
 from platform_cli.workflow.interface import Engine, Submission, WorkflowObject
 from platform_cli.workflow.local_engine import LocalEngine
 
-STEP_IMAGE = os.environ.get("MLOPS_TEST_STEP_IMAGE", "docker.io/library/mlops-step:1")
+STEP_IMAGE = os.environ.get("MLOPS_TEST_STEP_IMAGE", STAND_IN_IMAGE)
 """Any image with Python and a shell."""
 
 QUICK = Patience(unclaimed_s=8, silent_s=5)
@@ -41,7 +42,7 @@ COMMON = """\
     inputs: {parameters: [{name: text, value: hello}]}
     container: {image: IMAGE, command: [echo, "{{inputs.parameters.text}}"]}
   - name: fail
-    container: {image: IMAGE, command: [sh, -c, "echo begun; echo broken >&2; exit 3"]}
+    container: {image: IMAGE, command: [sh, -c, "(echo begun; echo broken) >&2; exit 3"]}
   - name: once
     container:
       image: IMAGE

@@ -8,12 +8,13 @@ import os
 import signal
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chart_fixtures import STAND_IN_IMAGE
 
 from platform_cli import change
 from platform_cli.clouds.existing import ExistingCloud
@@ -24,7 +25,7 @@ from platform_cli.cluster.package import Package
 from platform_cli.cluster.platform import ClusterPlatform
 from platform_cli.cluster.removal import patch_item
 from platform_cli.config import Config
-from platform_cli.events import Event, Notice, StageFinished, StageStarted
+from platform_cli.events import Emit, Event, Notice, StageFinished, StageStarted
 from platform_cli.layout import Layout
 from platform_cli.plan import Plan
 from platform_cli.target import CloudName, Env, Target
@@ -32,8 +33,8 @@ from platform_cli.tools.kubernetes import Kubernetes
 from platform_cli.tools.kubernetes_kind import NAMESPACE
 from platform_cli.upgrade import upgrade as run_upgrade
 
-IMAGE = "mlops.test/pause:1"
-"""Is on the node of the test cluster; elsewhere MLOPS_TEST_IMAGE names one that does nothing."""
+IMAGE = STAND_IN_IMAGE
+"""Does nothing, for as long as it is let."""
 TARGET = Target(CloudName.EXISTING, Env.DEV)
 
 
@@ -140,7 +141,8 @@ class Cluster:
 
     def deploy(self, **options: Any) -> Plan:
         home = self.layout.home(TARGET.name)
-        return change.deploy(self.cloud, TARGET, home, confirm=lambda _: None, emit=self.heard.append, **options)
+        given = {"confirm": lambda _: None, "emit": self.heard.append, **options}
+        return change.deploy(self.cloud, TARGET, home, **given)
 
     def upgrade(self) -> Plan:
         home = self.layout.home(TARGET.name)
@@ -148,18 +150,23 @@ class Cluster:
 
     def deploy_and_die(self, stage: str) -> int | None:
         """Deploy in a process that is killed a moment after a stage began; returns how it ended."""
-        child = multiprocessing.get_context("spawn").Process(
-            target=_deploy_and_die, args=(self.access, self.folder, self.prefix, self.packages, stage)
-        )
+        return self._run_and_die(stage, _deploy)
+
+    def destroy_and_die(self, stage: str) -> int | None:
+        """The same with a destroy."""
+        return self._run_and_die(stage, _destroy)
+
+    def _run_and_die(self, stage: str, run: Callable[[Cluster, Emit], None]) -> int | None:
+        given = (self.access, self.folder, self.prefix, self.packages)
+        child = multiprocessing.get_context("spawn").Process(target=_die, args=(given, stage, run))
         child.start()
         child.join()
         return child.exitcode
 
-    def destroy(self, *, keep_data: bool = False) -> Proof:
+    def destroy(self, *, keep_data: bool = False, emit: Emit | None = None) -> Proof:
         home = self.layout.home(TARGET.name)
-        return change.destroy(
-            self.cloud, TARGET, home, keep_data=keep_data, confirm=lambda _: None, emit=self.heard.append
-        )
+        emit = emit or self.heard.append
+        return change.destroy(self.cloud, TARGET, home, keep_data=keep_data, confirm=lambda _: None, emit=emit)
 
     def outcomes(self) -> dict[str, str]:
         """How each stage ended last."""
@@ -204,15 +211,22 @@ def make_crd(group: str, kind: str, plural: str) -> dict[str, Any]:
     return {**make_object("CustomResourceDefinition", f"{plural}.{group}", "apiextensions.k8s.io/v1"), "spec": spec}
 
 
-def _deploy_and_die(access: Access, folder: Path, prefix: str, packages: dict[str, Package], stage: str) -> None:
-    cluster = Cluster(access, Kubernetes(access), folder, prefix, packages=packages)
-    home = cluster.layout.home(TARGET.name)
+def _deploy(cluster: Cluster, emit: Emit) -> None:
+    cluster.deploy(emit=emit)
+
+
+def _destroy(cluster: Cluster, emit: Emit) -> None:
+    cluster.destroy(emit=emit)
+
+
+def _die(given: tuple[Access, Path, str, dict[str, Package]], stage: str, run: Callable[[Cluster, Emit], None]) -> None:
+    access, folder, prefix, packages = given
 
     def emit(event: Event) -> None:
         if isinstance(event, StageStarted) and event.stage == stage:
             threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGKILL)).start()
 
-    change.deploy(cluster.cloud, TARGET, home, confirm=lambda _: None, emit=emit)
+    run(Cluster(access, Kubernetes(access), folder, prefix, packages=packages), emit)
     # A stage that was faster than that: the command dies right after its last one.
     os.kill(os.getpid(), signal.SIGKILL)
 
