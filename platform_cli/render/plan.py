@@ -69,7 +69,8 @@ def _target_row(plan: Plan) -> tuple[str, ...]:
 def status_lines(target: str, layers: Sequence[Layer]) -> list[str]:
     """One line for each layer."""
     if not layers:
-        return [f"{target} is not deployed", "next: mlops deploy"]
+        cloud, _, env = target.partition("/")
+        return [f"{target} is not deployed", f"next: mlops deploy --cloud {cloud} --env {env}"]
     return [line for layer in layers for line in _layer_lines(layer)]
 
 
