@@ -94,8 +94,8 @@ $(CHECKOV):
 	$(@D)/pip install --quiet --disable-pip-version-check checkov==3.3.30
 
 .PHONY: checkov
-checkov: $(STAMP) $(CHECKOV) ## Hold Terraform to checkov's policies: no finding without a reason beside it
-	CHECKOV=$(CURDIR)/$(CHECKOV) $(BIN)/pytest tests/test_terraform_modules.py tests/test_terraform_clouds.py -k checkov
+checkov: $(STAMP) $(CHECKOV) ## Hold Terraform and manifests to checkov's policies: no finding without a reason beside it
+	CHECKOV=$(CURDIR)/$(CHECKOV) $(BIN)/pytest tests/test_terraform_modules.py tests/test_terraform_clouds.py tests/test_platform_chart.py -k checkov
 
 .PHONY: terraform-locks
 terraform-locks: ## Write the providers' checksums for Linux and macOS (needs terraform and the public registry)
