@@ -77,7 +77,7 @@ def _take_share(site: Site, manifest: Path) -> float:
     whole = time.perf_counter() - before
     name = next(line["run"] for line in map(json.loads, text.splitlines()) if "run" in line)
     status = json.loads(site.mlops("pipeline", "get", name, "--output", "json"))["status"]
-    site.mlops("pipeline", "delete", name)
+    site.mlops("pipeline", "delete", name, "--yes")
     return whole - (_moment(status["finishedAt"]) - _moment(status["startedAt"]))
 
 

@@ -31,7 +31,8 @@ _LIMIT_S = 300.0
 def compare_controllers(site: Site, rounds: int) -> list[Figure]:
     """Each controller serves a namespace of its own; the chart, the image and the steps are the same."""
     site.require_argo()
-    with _open("ours", site, _ours()) as ours, _open("defaults", site, _defaults()) as theirs:
+    values = list_values()
+    with _open("ours", site, values[0]) as ours, _open("defaults", site, values[1]) as theirs:
         taken: dict[str, list[float]] = {ours: [], theirs: []}
         for turn in range(rounds):
             for namespace in (ours, theirs) if turn % 2 == 0 else (theirs, ours):
@@ -40,18 +41,14 @@ def compare_controllers(site: Site, rounds: int) -> list[Figure]:
     return [Figure(what=what, ours=median(taken[ours]), beside=median(taken[theirs]), beside_name=beside, limit=0.5)]
 
 
-def _ours() -> dict[str, Any]:
+def list_values() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Ours, and the chart's. Where images come from and what pods may is the cluster's matter: both have the same."""
     config = Config.model_validate({"version": 1, "cloud": "existing"})
     component = next(item for item in read_components() if item.name == "argo-workflows")
     # There is no store for logs here.
-    return {**build_values(component, config, existing_outputs(config)), "artifactRepository": {}}
-
-
-def _defaults() -> dict[str, Any]:
-    """Where images come from and what pods may is the cluster's matter: it is the same on both sides."""
-    ours = _ours()
+    ours = {**build_values(component, config, existing_outputs(config)), "artifactRepository": {}}
     kept = {key: ours["controller"][key] for key in ("podSecurityContext", "workflowDefaults")}
-    return {**ours, "controller": kept}
+    return ours, {**ours, "controller": kept}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -9,9 +10,13 @@ import pytest
 import yaml
 
 from benchmarks import by_hand
-from benchmarks.figure import Figure, markdown
-from benchmarks.ground import Project, clean_environment
+from benchmarks.contest import GROUPS
+from benchmarks.controller import list_values
+from benchmarks.figure import Figure, Skipped, markdown
+from benchmarks.ground import ROOT, Project, clean_environment
+from benchmarks.page import read_sections, write_page
 from benchmarks.race import Contender, race
+from benchmarks.site import open_site
 from benchmarks.wide import ROW, write_wide
 
 
@@ -65,3 +70,31 @@ def test_scripts_by_hand_are_the_workflows_own_steps(tmp_path: Path) -> None:
     assert clear == "rm -rf out && mkdir out"
     assert [Path(line.split()[1]).stem.replace("_", "-") for line in lines] == list(by_hand.STEPS)
     assert not [line for line in lines if "{{" in line or "/mnt/" in line]
+
+
+def test_a_section_is_written_anew_and_the_others_stay() -> None:
+    page = write_page({"bench": "one\n\n| a |", "bench-cluster": "two"}, "Method.\n")
+    sections = read_sections(page)
+    assert sections == {"bench": "one\n\n| a |", "bench-cluster": "two"}
+    assert write_page(sections, "Method.\n") == page
+    assert read_sections((ROOT / "docs" / "benchmarks.md").read_text()).keys() <= GROUPS.keys()
+
+
+def test_each_target_of_make_is_a_group_of_contests() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    assert all(re.search(rf"^{group}:", makefile, re.MULTILINE) for group in GROUPS)
+    names = [name for contests in GROUPS.values() for name in contests]
+    assert len(names) == len(set(names))
+
+
+def test_without_a_cluster_a_contest_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    with pytest.raises(Skipped, match="set KUBECONFIG"), open_site():
+        pytest.fail("there is no cluster")
+
+
+def test_the_steps_of_the_race_between_controllers_differ_in_the_controllers_values_alone() -> None:
+    ours, theirs = list_values()
+    assert {key for key in ours if ours[key] != theirs[key]} == {"controller"}
+    assert "extraEnv" in ours["controller"]
+    assert "extraEnv" not in theirs["controller"]
