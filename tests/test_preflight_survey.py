@@ -16,12 +16,13 @@ from platform_cli.clouds.aws.quota import list_needs as list_aws_needs
 from platform_cli.clouds.azure.check import open_probe as open_azure
 from platform_cli.clouds.gcp.check import open_probe as open_gcp
 from platform_cli.clouds.terraform.account import Demand, Need, Offer, Pool, Probe, Quota, Use, Vital
-from platform_cli.clouds.terraform.health import ask
+from platform_cli.clouds.terraform.health import ask, inspect
 from platform_cli.clouds.terraform.offline import Reading
 from platform_cli.clouds.terraform.state import Record, Resource
 from platform_cli.clouds.terraform.survey import Survey
 from platform_cli.doctor import Check, Finding, run_checks
 from platform_cli.errors import ToolError
+from platform_cli.render.plan import status_lines
 from platform_cli.status import Health, Layer
 
 ENVIRONMENTS = Path(__file__).resolve().parent.parent / "infrastructure" / "terraform" / "environments"
@@ -286,6 +287,22 @@ def test_layers_are_as_the_cloud_has_them() -> None:
     assert (asked["cluster"].health, asked["cluster"].reason) == (Health.OK, "c is ACTIVE")
     assert (asked["nodes"].health, asked["nodes"].reason) == (Health.DEGRADED, "general is DEGRADED, gpu is ACTIVE")
     assert (asked["database"].health, asked["database"].reason.startswith("the cloud has none")) == (Health.DOWN, True)
+
+
+def test_where_images_are_pushed_is_told_whoever_is_asked() -> None:
+    bucket = Resource("module.a.aws_s3_bucket.b", "aws_s3_bucket", tainted=False)
+    cluster = Resource("module.a.aws_eks_cluster.c", "aws_eks_cluster", tainted=False)
+    record = Record(1, 0.0, (bucket, cluster), {"registry_url": "1.dkr.example/mlops"})
+    types = {"storage": frozenset({"aws_s3_bucket"}), "cluster": frozenset({"aws_eks_cluster"})}
+    shown = ("images: make images REGISTRY=1.dkr.example/mlops PUSH=yes",)
+    found = inspect(record, types, interrupted=False)
+    assert {layer.name: layer.items for layer in found} == {"state": (), "storage": shown, "cluster": ()}
+    assert f"    {shown[0]}" in status_lines("aws/dev", found)
+    for account in (FakeAccount(is_silent=True), FakeAccount(vitals={"storage": (Vital("b", "ours", True),)})):
+        assert {layer.name: layer.items for layer in ask(account, record, found)}["storage"] == shown
+    without_storage = inspect(record, {"cluster": frozenset({"aws_eks_cluster"})}, interrupted=False)
+    assert without_storage[-1].items == shown
+    assert inspect(Record(1, 0.0, (bucket,), {"registry_url": ""}), types, interrupted=False)[1].items == ()
 
 
 def test_a_layer_that_cannot_be_asked_is_unknown() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from platform_cli.clouds.terraform.account import Account, Vital
 from platform_cli.clouds.terraform.state import Record
@@ -19,10 +21,8 @@ def inspect(record: Record, layers: Mapping[str, frozenset[str]], *, interrupted
     """The state, then each layer. `interrupted`: the last deploy or destroy did not end well."""
     if not record.resources:
         return (Layer("state", Health.DOWN, "the state is empty; mlops deploy makes everything"),)
-    return (
-        _inspect_state(record, interrupted=interrupted),
-        *(_inspect_layer(name, types, record) for name, types in layers.items()),
-    )
+    found = [_inspect_layer(name, types, record) for name, types in layers.items()]
+    return (_inspect_state(record, interrupted=interrupted), *_show_registry(found, record.outputs))
 
 
 def ask(account: Account, record: Record, layers: Sequence[Layer]) -> tuple[Layer, ...]:
@@ -36,11 +36,11 @@ def _ask_layer(account: Account, record: Record, layer: Layer) -> Layer:
     try:
         found = account.read_vitals(layer.name, record.outputs)
     except MlopsError as error:
-        return Layer(layer.name, Health.UNKNOWN, f"not asked: {error.message}")
+        return replace(layer, health=Health.UNKNOWN, reason=f"not asked: {error.message}")
     if not found:
-        return Layer(layer.name, Health.DOWN, f"the cloud has none; {_MEND}")
+        return replace(layer, health=Health.DOWN, reason=f"the cloud has none; {_MEND}")
     told = _some([f"{vital.name} is {vital.state}" for vital in found])
-    return Layer(layer.name, judge_vitals(found), told)
+    return replace(layer, health=judge_vitals(found), reason=told)
 
 
 def judge_vitals(found: Sequence[Vital]) -> Health:
@@ -69,6 +69,16 @@ def _inspect_layer(name: str, types: frozenset[str], record: Record) -> Layer:
     if name == "database" and _has_no_server(record):
         return Layer(name, Health.OK, "sqlite: there is no server")
     return Layer(name, Health.DOWN, f"not in the state; {_MEND}")
+
+
+def _show_registry(layers: Sequence[Layer], outputs: Mapping[str, Any]) -> tuple[Layer, ...]:
+    """Where our own images are pushed stands at what keeps things, else at what pulls them."""
+    url = outputs.get("registry_url")
+    if not url or not layers:
+        return tuple(layers)
+    place = next((layer for layer in layers if layer.name == "storage"), layers[-1])
+    shown = replace(place, items=(*place.items, f"images: make images REGISTRY={url} PUSH=yes"))
+    return tuple(shown if layer is place else layer for layer in layers)
 
 
 def _has_no_server(record: Record) -> bool:
