@@ -18,8 +18,10 @@ from platform_cli.cli.entry import run
 from platform_cli.clouds.catalog import limit_to_files
 from platform_cli.clouds.registry import open_cloud
 from platform_cli.clouds.terraform import TerraformCloud
+from platform_cli.clouds.terraform.check import hold_access
 from platform_cli.clouds.terraform.offline import Reading
 from platform_cli.config import Config
+from platform_cli.doctor import Finding, Result, run_checks
 from platform_cli.errors import ToolError
 from platform_cli.events import Notice
 from platform_cli.hcl.module import Module, read_root
@@ -407,3 +409,39 @@ def test_a_root_that_makes_no_sense_is_told_with_its_folder(tmp_path: Path) -> N
     (tmp_path / "main.tf").write_text('resource "a" "b" { count = local.unheard_of }')
     with pytest.raises(ToolError, match="cannot be read offline: there is no local unheard_of"):
         _ = Reading(tmp_path, {}).resources
+
+
+# --- the way to the API ---
+
+
+def access_of(folder: Path, cloud: str, *, thorough: bool = True, **sections: Any) -> list[Result]:
+    config = Config.model_validate({"version": 1, "cloud": cloud, **sections})
+    checks = open_cloud(config, Layout(ROOT, folder)).list_checks(offline=True)
+    return list(run_checks([check for check in checks if check.name == "access"], thorough=thorough))
+
+
+@pytest.mark.parametrize("cloud", ["aws", "azure", "gcp"])
+def test_a_private_api_that_components_must_pass_is_warned_of(tmp_path: Path, cloud: str) -> None:
+    [result] = access_of(tmp_path, cloud)
+    assert (result.finding.ok, result.failed) == (False, False)
+    assert "stays private" in result.finding.found
+    assert "infrastructure.cluster_cidrs" in result.finding.fix
+    open_to = {"infrastructure": {"cluster_cidrs": ["203.0.113.7/32", "198.51.100.0/24"]}}
+    [result] = access_of(tmp_path, cloud, **open_to)
+    assert result.finding == Finding(ok=True, found="the cluster's API answers to 198.51.100.0/24, 203.0.113.7/32")
+    by_hand = {"terraform": {"variables": {"cluster_access": {"public": True, "cidrs": ["203.0.113.7/32"]}}}}
+    [result] = access_of(tmp_path, cloud, **by_hand)
+    assert result.finding == Finding(ok=True, found="the cluster's API answers to 203.0.113.7/32")
+    [result] = access_of(tmp_path, cloud, components={"install": False})
+    assert result.finding.ok
+
+
+def test_the_api_of_a_cluster_on_this_machine_is_always_near(tmp_path: Path) -> None:
+    assert access_of(tmp_path, "local") == []
+
+
+@pytest.mark.parametrize(("is_there", "ok"), [(False, False), (True, True)])
+def test_a_deploy_warns_of_a_private_api_until_there_is_a_cluster_to_ask(is_there: bool, ok: bool) -> None:
+    check = hold_access(lambda: {"public": False, "cidrs": []}, installs=True, is_there=lambda: is_there)
+    assert [result.finding.ok for result in run_checks([check], thorough=False)] == [ok]
+    assert [result.finding.ok for result in run_checks([check])] == [False]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platform_cli import doctor
 from platform_cli.clouds.terraform.state_lock import describe
@@ -56,6 +56,26 @@ def check_state(state: StatePlace) -> Finding:
         return Finding(ok=False, found=f"{describe(holding.lock)} holds the lock: {holding.because}", fix=fix)
     held = count_of(len(record.resources), "resource") if record else "nothing yet"
     return Finding(ok=True, found=f"{state.backend.place}: {held}, not locked")
+
+
+def hold_access(read: Callable[[], Mapping[str, Any]], *, installs: bool, is_there: Callable[[], bool]) -> Check:
+    """The check of the way to the API. A deploy leaves it out once the cluster `is_there`: then it is asked itself."""
+    return Check("access", partial(check_access, read, installs=installs), asks=True, is_settled=is_there)
+
+
+def check_access(read: Callable[[], Mapping[str, Any]], *, installs: bool) -> Finding:
+    """Whether somebody outside the cluster's network may reach its API, through which components are installed.
+
+    `read` gives the root's variable `cluster_access`.
+    """
+    access = read()
+    if access["public"]:
+        return Finding(ok=True, found=f"the cluster's API answers to {', '.join(sorted(access['cidrs']))}")
+    if not installs:
+        return Finding(ok=True, found="the cluster's API stays private; no component is installed through it")
+    found = "the cluster's API stays private: components can be installed from inside its network only"
+    fix = "deploy from there (a VPN, a runner), or set infrastructure.cluster_cidrs to your address: [203.0.113.7/32]"
+    return Finding(ok=False, found=found, fix=fix, advises=True)
 
 
 def check_root(copy: WorkCopy) -> Finding:

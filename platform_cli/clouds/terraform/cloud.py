@@ -132,7 +132,15 @@ class TerraformCloud:
     def list_checks(self, *, offline: bool) -> tuple[Check, ...]:
         """See `Cloud.list_checks`."""
         checks = check.list_checks(self._config, self._home, self._copy, self._planner.terraform)
-        if offline or self._provider.probe is None or not self._config.preflight.account:
+        if self._provider.probe is None:
+            return checks
+        access = check.hold_access(
+            lambda: self._read().variable("cluster_access"),
+            installs=self._composition.is_wanted,
+            is_there=self._composition.has_cluster,
+        )
+        checks = (*checks, access)
+        if offline or not self._config.preflight.account:
             return checks
         region = str(self._read().variable("region"))
         survey = Survey(self._provider.probe, region, self._read, self._record)
