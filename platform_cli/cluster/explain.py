@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from platform_cli.cluster.workload import Workload
 from platform_cli.errors import MlopsError
-from platform_cli.tools.kubernetes_kind import EVENT, PERSISTENT_VOLUME_CLAIM, POD, REPLICA_SET
+from platform_cli.tools.kubernetes_kind import EVENT, NODE, PERSISTENT_VOLUME_CLAIM, POD, REPLICA_SET
 
 if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
 
 _LOG_LINES = 8
 _EVENTS_SHOWN = 5
+_TAINTS_SHOWN = 5
 _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable"})
 _CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _TOLD = frozenset({"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "Unhealthy"})
@@ -64,6 +65,7 @@ def _explain_pods(
     for pod in pods:
         if not _is_ready(pod):
             yield from _explain_scheduling(kubernetes, pod)
+            yield from _explain_eviction(pod)
             yield from _explain_containers(kubernetes, pod)
             yield from _explain_events(pod, events)
 
@@ -80,8 +82,34 @@ def _condition(found: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 def _explain_scheduling(kubernetes: Kubernetes, pod: Mapping[str, Any]) -> Iterator[Explanation]:
     scheduled = _condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
-        name = pod["metadata"]["name"]
-        yield Explanation(f"pod {name} cannot be scheduled: {scheduled.get('message', '')}", _claims(kubernetes, pod))
+        name, message = pod["metadata"]["name"], str(scheduled.get("message", ""))
+        # The scheduler only counts the nodes that keep pods away.
+        taints = _list_taints(kubernetes) if "untolerated taint" in message else ""
+        yield Explanation(f"pod {name} cannot be scheduled: {message}{taints}", _claims(kubernetes, pod))
+
+
+def _list_taints(kubernetes: Kubernetes) -> str:
+    """What the nodes' taints are, for the end of a message; nothing for who may not look at nodes."""
+    try:
+        nodes = list(kubernetes.list(NODE))
+    except MlopsError:
+        return ""
+    told = [
+        f"{node['metadata']['name']} has {taint['key']}"
+        for node in nodes
+        for taint in node["spec"].get("taints") or ()
+        if taint.get("effect") != "PreferNoSchedule"
+    ]
+    more = len(told) - _TAINTS_SHOWN
+    return f" Taints: {', '.join(told[:_TAINTS_SHOWN])}{f' and {more} more' if more > 0 else ''}." if told else ""
+
+
+def _explain_eviction(pod: Mapping[str, Any]) -> Iterator[Explanation]:
+    """A node under pressure ends pods, and leaves them there as failed."""
+    status = pod.get("status") or {}
+    if status.get("phase") == "Failed" and status.get("reason"):
+        name, why = pod["metadata"]["name"], _first(str(status.get("message", "")))
+        yield Explanation(f"pod {name} was ended by its node ({status['reason']}): {why}")
 
 
 def _claims(kubernetes: Kubernetes, pod: Mapping[str, Any]) -> tuple[str, ...]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from platform_cli.cluster.difference import index
 from platform_cli.cluster.mark import is_known, make_namespace, mark_crd, remember
 from platform_cli.cluster.package import Package
-from platform_cli.cluster.repair import repair, require_idle
+from platform_cli.cluster.repair import PENDING, repair, require_idle
 from platform_cli.cluster.secret import make_secret
 from platform_cli.cluster.wait import wait_ready
 from platform_cli.cluster.work import CrdSet, GeneratedSecrets, Healthy, HelmRelease, Namespaces
 from platform_cli.cluster.workload import Workload, parse_workload
-from platform_cli.errors import MlopsError, StateError, ToolError
+from platform_cli.errors import MlopsError, PreflightError, StateError, ToolError
 from platform_cli.events import Emit, Notice
 from platform_cli.tools.kubernetes_kind import CUSTOM_RESOURCE_DEFINITION, NAMESPACE
 
@@ -91,7 +92,7 @@ class Installer:
             repair(self.kubernetes, self.helm, before, emit)
         self._delete_replaced(work, emit)
         emit(Notice(level="detail", text=f"{work.component}: Helm applies {work.chart} {work.version}"))
-        done = self.helm.apply(package.chart, name=work.release, namespace=work.namespace, values=package.values or {})
+        done = self._apply(package, work, emit)
         workloads = [Workload(work.namespace, *text.split("/")) for text in package.component.health]
         wait_ready(self.kubernetes, workloads, what=work.component, deadline_s=self.deadline_s, emit=emit)
         return f"{done.version}, revision {done.revision}"
@@ -101,6 +102,25 @@ class Installer:
         workloads = [parse_workload(name) for name in work.workloads]
         wait_ready(self.kubernetes, workloads, what="health", deadline_s=self.deadline_s, emit=emit)
         return f"{len(workloads)} workloads ready"
+
+    def _apply(self, package: Package, work: HelmRelease, emit: Emit) -> Release:
+        """Let Helm apply a chart, and do it again when the API went away under it: it gives up at the first request."""
+        apply = partial(self.helm.apply, package.chart, name=work.release, namespace=work.namespace)
+        try:
+            return apply(values=package.values or {})
+        except (PreflightError, ToolError) as error:
+            # What Helm could write down is failed; it is pending where the API did not even take that.
+            left = self._find_later(work)
+            if left is None or left.status not in PENDING:
+                raise
+            emit(Notice(level="warning", text=f"{work.component}: begun anew, since Helm was cut off: {error.message}"))
+            repair(self.kubernetes, self.helm, left, emit)
+            return apply(values=package.values or {})
+
+    def _find_later(self, work: HelmRelease) -> Release | None:
+        """The release, once the API answers again; Helm itself would not wait for that."""
+        self.kubernetes.version()
+        return self._find(work)
 
     def _find(self, work: HelmRelease) -> Release | None:
         found = [item for item in self.helm.list() if (item.namespace, item.name) == (work.namespace, work.release)]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
 
 _GOOD = ("deployed", "superseded")
-_PENDING = ("pending-install", "pending-upgrade", "pending-rollback", "uninstalling")
+PENDING = ("pending-install", "pending-upgrade", "pending-rollback", "uninstalling")
 # Helm writes when a revision was begun; one that is younger may be another command's that still runs.
 _FRESH_S = 30.0
 
@@ -32,7 +32,7 @@ def repair(kubernetes: Kubernetes, helm: Helm, release: Release, emit: Emit) -> 
     if good is None:
         _say(emit, release, "uninstalled, since no revision of it was ever good")
         helm.uninstall(release.name, release.namespace)
-    elif release.status in _PENDING:
+    elif release.status in PENDING:
         _say(emit, release, f"rolled back to revision {good}")
         helm.rollback(release.name, release.namespace, good)
 
@@ -54,7 +54,7 @@ def require_idle(kubernetes: Kubernetes, release: Release) -> None:
     Raises:
         StateError: it did.
     """
-    if release.status not in _PENDING:
+    if release.status not in PENDING:
         return
     name = f"sh.helm.release.v1.{release.name}.v{release.revision}"
     found = kubernetes.get(SECRET, name, release.namespace)
