@@ -178,6 +178,9 @@ class Components(Section):
     values: dict[str, dict[str, Any]] = Field(
         {}, description="Helm values by component, laid over ours; never secrets, only names of Secrets."
     )
+    ready_timeout_s: Annotated[int, Field(strict=True, ge=1, le=7200)] = Field(
+        600, description="How long one component may take to become ready, in seconds."
+    )
 
 
 class Charts(Section):

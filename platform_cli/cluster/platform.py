@@ -297,4 +297,5 @@ def open_platform(
         registry=lambda: registry_of(config, outputs()),
         delegation=lambda: delegate(components(), config),
         forced=config.components.enable,
+        deadline_s=config.components.ready_timeout_s,
     )
