@@ -29,7 +29,7 @@ def plan_upgrade(cloud: Cloud, target: Target, *, emit: Emit = ignore) -> tuple[
     """
     if not isinstance(cloud, Upgrades):
         raise UsageError(f"{target} has no components to upgrade", hint="install a newer mlops, then mlops deploy")
-    before = cloud.observe(Look(operation=Operation.DEPLOY, emit=emit))
+    before = cloud.observe(Look(operation=Operation.UPGRADE, emit=emit))
     stages = cloud.list_upgrades(before)
     notes = cloud.list_notes(stages, before)
     return build_plan(Operation.UPGRADE, str(target), stages, before, notes=notes), before

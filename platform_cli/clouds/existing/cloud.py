@@ -48,7 +48,7 @@ class ExistingCloud:
     def observe(self, look: Look) -> Facts:
         """See `Cloud.observe`."""
         history = read_history(self._home.journal)
-        deploys = look.operation is Operation.DEPLOY
+        deploys = look.operation is not Operation.DESTROY
         journal = list_files(self._home.journal)
         return Facts(
             cluster=None if look.offline else self._platform.observe(deploys=deploys),

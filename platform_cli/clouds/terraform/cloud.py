@@ -59,7 +59,10 @@ class TerraformCloud:
         self._composition = Composition(config, layout, self._find_deployed)
 
     def observe(self, look: Look) -> Facts:
-        """See `Cloud.observe`. A deploy is always planned by Terraform; a destroy when its state holds something."""
+        """See `Cloud.observe`.
+
+        A deploy is always planned by Terraform, a destroy when its state holds something, an upgrade never.
+        """
         record = self._recorded(look.emit) if look.offline else self._record()
         history = read_history(self._home.journal)
         if look.offline:
@@ -67,7 +70,8 @@ class TerraformCloud:
         elif look.operation is Operation.DEPLOY:
             roots = {self._copy.name: self._planner.plan(look)}
         else:
-            roots = self._demolition.plan(look) if record and record.resources else {}
+            ends = look.operation is Operation.DESTROY and record and record.resources
+            roots = self._demolition.plan(look) if ends else {}
         return Facts(
             entries=removal.list_entries(self._home),
             roots=roots,
@@ -108,6 +112,22 @@ class TerraformCloud:
                 return removal.remove_files(stage.work, self._home, self._record(), drop)
             case _:
                 return self._composition.run_stage(stage, emit)
+
+    def list_upgrades(self, before: Facts) -> tuple[Stage, ...]:
+        """See `Upgrades.list_upgrades`; the infrastructure is left to a deploy.
+
+        Raises:
+            NotReadyError: there is no cluster, or no components are installed.
+        """
+        return self._composition.require("components").list_upgrades(before.cluster, self._home.backups)
+
+    def list_notes(self, stages: Sequence[Stage], before: Facts) -> tuple[str, ...]:
+        """See `Upgrades.list_notes`."""
+        return self._composition.list_notes(stages, before.cluster)
+
+    def roll_back(self, before: Facts, emit: Emit) -> tuple[str, ...]:
+        """See `Upgrades.roll_back`."""
+        return self._composition.platform.roll_back(before.cluster, emit)
 
     def prove_gone(self, before: Facts, *, keep_data: bool) -> Proof:
         """See `Cloud.prove_gone`."""

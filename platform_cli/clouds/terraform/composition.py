@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -76,12 +76,18 @@ class Composition:
         self._is_renewed = True
 
     def observe(self, look: Look) -> ClusterFacts | None:
-        """What is on the cluster; None where there is none, or where a deploy cannot ask it."""
+        """What is on the cluster; None where there is none, or where a deploy cannot ask it.
+
+        Raises:
+            PreflightError: an upgrade cannot ask it.
+        """
         if look.offline or not self.is_wanted or not self.has_cluster():
             return None
         try:
             return self.platform.observe(deploys=look.operation is not Operation.DESTROY)
         except PreflightError as error:
+            if look.operation is Operation.UPGRADE:
+                raise
             # The infrastructure may be what has to be mended first.
             text = f"{error.message}; its components are planned as if they were not there"
             look.emit(Notice(level="warning", text=text))
@@ -90,6 +96,12 @@ class Composition:
     def list_stages(self) -> tuple[Stage, ...]:
         """Everything that should hold on the cluster, after the infrastructure."""
         return self.platform.list_stages((ROOT_STAGE,)) if self.is_wanted else ()
+
+    def list_notes(self, stages: Sequence[Stage], before: ClusterFacts | None) -> tuple[str, ...]:
+        """One line for each component that these stages move."""
+        from platform_cli.cluster.upgrade import describe_moves
+
+        return describe_moves(stages, before, self.platform.components) if before else ()
 
     def list_removals(self, *, delete_crds: bool = False) -> tuple[Stage, ...]:
         """What must go before the cluster does: whatever holds resources of the cloud that Terraform does not know.

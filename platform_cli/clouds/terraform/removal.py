@@ -32,7 +32,7 @@ def list_removals(
     """
     earlier = tuple(stage.name for stage in cluster[-1:])
     lift = replace(work, root=name_lift(work.root), destroys=False)
-    keep = (home.root / REMEMBERED, *((home.terraform,) if keep_data else ()))
+    keep = (home.root / REMEMBERED, *((home.terraform, home.backups) if keep_data else ()))
     return (
         *cluster,
         Stage(LIFT_STAGE, "deletion protection", lift, earlier),
@@ -95,7 +95,7 @@ def prove_gone(
         (home.root / REMEMBERED).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             home.root.rmdir()
-    stays = {home.root / REMEMBERED, *((home.terraform,) if keep_data else ())}
+    stays = {home.root / REMEMBERED, *((home.terraform, home.backups) if keep_data else ())}
     left = tuple(str(path) for path in files.list_entries(home.root) if path not in stays)
     checked = ("no resource in Terraform's state", *swept.checked, f"no file below {home.root}")
     place = (f"{home.terraform}: the state of what was kept; mlops deploy adopts it",) if kept.addresses else ()
