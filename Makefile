@@ -75,6 +75,10 @@ test: $(STAMP) ## Every test that needs no cluster
 test-terraform: $(STAMP) ## Terraform against stand-ins of the clouds (long)
 	$(BIN)/pytest -m terraform $(ARGS)
 
+.PHONY: test-terraform-ci
+test-terraform-ci: $(STAMP) ## The same without its longest tests, two at a time
+	$(BIN)/pytest -n 2 --dist loadgroup -m "terraform and not long" $(ARGS)
+
 .PHONY: test-cluster
 test-cluster: $(STAMP) ## On the cluster that KUBECONFIG leads to (an empty one: the platform comes and goes)
 	$(BIN)/pytest -m cluster $(ARGS)

