@@ -576,6 +576,35 @@ def test_other_clouds_from_nothing_to_nothing_on_their_schemas(tmp_path: Path, c
     assert sorted(path.name for path in (tmp_path / ".mlops").rglob("*.json")) == ["left-overs.json"] * searches
 
 
+@pytest.mark.terraform
+@pytest.mark.parametrize("cloud", [CloudName.AZURE, CloudName.GCP])
+def test_protected_data_outlives_a_destroy_and_is_adopted(tmp_path: Path, cloud: CloudName) -> None:
+    settings = {
+        "version": 1,
+        "cloud": cloud.value,
+        "env": "prod",
+        "components": {"install": False},
+        "preflight": {"account": False},
+        "terraform": {"plugin_dirs": [str(schema_mirror())]},
+    }
+    (tmp_path / "platform.yaml").write_text(yaml.safe_dump(settings))
+    run = {"ARM_SUBSCRIPTION_ID": "00000000-0000-0000-0000-000000000000", "GOOGLE_PROJECT": "mlops-test"}
+    first = re.search(r"(\d+) added, 0 changed", mlops(tmp_path, "deploy", "--yes", **run).stdout)
+    kept = mlops(tmp_path, "destroy", "--yes", "--keep-data", **run)
+    assert "-mlflow-" in kept.stdout
+    assert "everything kept: " in kept.stdout
+    assert "targeting" not in kept.stdout + kept.stderr
+    gone = re.search(r"0 added, 0 changed, (\d+) destroyed", kept.stdout)
+    again = re.search(r"(\d+) added, 0 changed", mlops(tmp_path, "deploy", "--yes", **run).stdout)
+    assert first
+    assert gone
+    assert again
+    assert 0 < int(again[1]) == int(gone[1]) < int(first[1])
+    destroyed = mlops(tmp_path, "destroy", "--yes", **run).stdout
+    assert f"0 added, 0 changed, {first[1]} destroyed" in destroyed
+    assert "proof: no resource in Terraform's state" in destroyed
+
+
 def test_the_sweep_finds_what_carries_the_tag(aws: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)

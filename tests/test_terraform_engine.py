@@ -175,6 +175,14 @@ def test_errors_are_kept_whole_and_a_warning_is_told_once() -> None:
     assert heard == [Notice(level="warning", text="x.a: No (main.tf:3): because of this")]
 
 
+def test_a_warning_of_what_is_meant_is_a_detail() -> None:
+    heard: list[Event] = []
+    reader = LineReader(heard.append)
+    for summary in ("Resource targeting is in effect", "Applied changes may be incomplete", "Deprecated"):
+        reader(line(type="diagnostic", diagnostic={"severity": "warning", "summary": summary}))
+    assert [event.level for event in heard if isinstance(event, Notice)] == ["detail", "detail", "warning"]
+
+
 def test_a_bare_diagnostic_is_told_too() -> None:
     assert format_diagnostic({"severity": "error", "summary": "No"}) == "No"
 

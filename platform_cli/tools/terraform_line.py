@@ -17,6 +17,8 @@ _PHASES = {
 }
 _ACTIONS = {"delete": "destroy"}
 _REFRESHED = "refresh_complete"
+# Terraform warns of what a destroy does on purpose: some resources first, or some only.
+_MEANT = ("Resource targeting is in effect", "Applied changes may be incomplete")
 
 
 @dataclass(slots=True)
@@ -77,7 +79,7 @@ class LineReader:
             self.errors.append(text)
         elif text not in self._warned:
             self._warned.add(text)
-            self.emit(Notice(level="warning", text=text))
+            self.emit(Notice(level="detail" if text.startswith(_MEANT) else "warning", text=text))
 
 
 def format_diagnostic(found: Mapping[str, Any]) -> str:
