@@ -23,6 +23,7 @@ Text = Annotated[str, Field(min_length=1, max_length=1024)]
 
 Profile = Literal["minimal", "standard", "production"]
 PROFILES: tuple[str, ...] = get_args(Profile)
+_REGION = "Region of every resource; null means the one in the environment's terraform.tfvars."
 _OTHER_THAN_TEXT = re.compile(r"\b(int|bool|tuple|dict)\b")
 
 
@@ -81,9 +82,7 @@ class Existing(Section):
 class Aws(Section):
     """EKS."""
 
-    region: Label | None = Field(
-        None, description="Region of every resource; null means the one in the environment's terraform.tfvars."
-    )
+    region: Label | None = Field(None, description=_REGION)
     credentials_profile: Text | None = Field(
         None, description="Profile of ~/.aws that credentials come from; null means AWS' own chain."
     )
@@ -96,9 +95,7 @@ class Aws(Section):
 class Azure(Section):
     """AKS."""
 
-    region: Label | None = Field(
-        None, description="Region of every resource; null means the one in the environment's terraform.tfvars."
-    )
+    region: Label | None = Field(None, description=_REGION)
     subscription: Text | None = Field(None, description="Subscription id; null means the one you are logged in to.")
     state_account: Annotated[str, Field(pattern=r"^[a-z0-9]{3,24}$")] | None = Field(
         None,
@@ -111,9 +108,7 @@ class Azure(Section):
 class Gcp(Section):
     """GKE."""
 
-    region: Label | None = Field(
-        None, description="Region of every resource; null means the one in the environment's terraform.tfvars."
-    )
+    region: Label | None = Field(None, description=_REGION)
     project: Label | None = Field(None, description="Project id; null means the one you are logged in to.")
     state_bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$")] | None = Field(
         None, description="Bucket of Terraform's state; null means as `mlops state bootstrap` chose, else this machine."
