@@ -79,23 +79,25 @@ def argo_cd(journey: GitOpsJourney) -> Iterator[ArgoCdStandIn]:
 
 def test_we_install_argo_cd_and_what_it_needs_alone(journey: GitOpsJourney) -> None:
     stages = journey.user.json("plan").documents[0]["stages"]
-    assert [stage["name"] for stage in stages] == ["namespaces", "secrets", "platform", "argo-cd", "health"]
+    assert [stage["name"] for stage in stages] == ["namespaces", "secrets", "platform", "argo-cd", "gitops", "health"]
     assert "is up to date" in journey.user.mlops("deploy", "--yes").out
     # Charts that Argo CD installs name what only we can make up.
     assert journey.kubernetes.get(SECRET, "grafana-admin", "monitoring") is not None
     layers = journey.layers(code=8)
     assert layers["argo-cd"][0] == "ok"
-    assert layers["gitops"] == (
-        "down",
-        "there is no root application; push what mlops gitops render writes, then apply its root.yaml",
-    )
+    assert layers["gitops"] == ("unknown", "not looked at yet, Unknown")
     assert layers["mlflow"] == ("down", "Argo CD has no application for it yet")
+
+
+def test_a_root_that_somebody_deleted_comes_back(journey: GitOpsJourney) -> None:
+    journey.kubernetes.delete(APPLICATION, "shop", "argocd")
+    assert journey.layers(code=8)["gitops"] == ("down", "there is no root application; mlops deploy makes it")
+    assert "1 created" in journey.user.mlops("deploy", "--yes").out
+    assert journey.kubernetes.get(APPLICATION, "shop", "argocd") is not None
 
 
 def test_status_tells_what_argo_cd_says(journey: GitOpsJourney, argo_cd: ArgoCdStandIn) -> None:
     journey.user.mlops("gitops", "render")
-    for name in ("project.yaml", "root.yaml"):
-        journey.kubernetes.apply(yaml.safe_load((journey.tree / name).read_text()))
     layers = journey.wait_for("Healthy")
     assert {health for health, _ in layers.values()} == {"ok"}
     assert layers["gitops"][1] == "01234567, Healthy, Synced"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 from kubernetes_stand_in import KubernetesStandIn, Reply
 from target_samples import make_config, make_outputs, select
 
@@ -15,10 +16,12 @@ from platform_cli.cluster.application import (
     inspect_applications,
     read_applications,
 )
-from platform_cli.cluster.gitops import delegate, list_bootstrap
+from platform_cli.cluster.assessment import assess_cluster
+from platform_cli.cluster.gitops import delegate, list_bootstrap, render_tree
 from platform_cli.cluster.package import open_packages
 from platform_cli.cluster.stages import list_removals, list_stages
-from platform_cli.cluster.work import GeneratedSecrets, Namespaces
+from platform_cli.cluster.work import ClusterFacts, GeneratedSecrets, GitOpsRoot, Namespaces
+from platform_cli.errors import ConfigError
 from platform_cli.tools.kubernetes import Kubernetes
 
 GITOPS = {"enabled": True, "repository": "https://git.example/team/platform.git"}
@@ -85,7 +88,7 @@ def test_without_a_root_everything_waits_for_it() -> None:
     delegation = delegate(select("aws"), make_config("aws", gitops=GITOPS))
     layers = inspect_applications(delegation, {})
     assert {layer.health for layer in layers} == {"down"}
-    assert "mlops gitops render" in layers[0].reason
+    assert layers[0].reason == "there is no root application; mlops deploy makes it"
     assert [layer.name for layer in layers[1:]] == [item.name for item in delegation.components]
 
 
@@ -116,12 +119,38 @@ def test_what_argo_cd_installs_gets_its_namespaces_and_secrets_from_us() -> None
     config, components = make_config("existing", gitops=GITOPS), select("existing")
     delegation = delegate(components, config)
     packages = open_packages(list_bootstrap(components), config, make_outputs("existing"), known=False)
-    stages = {stage.name: stage.work for stage in list_stages(packages, delegated=delegation.components)}
-    assert list(stages) == ["namespaces", "crds-argo-cd", "secrets", "platform", "argo-cd", "health"]
+    stages = {stage.name: stage.work for stage in list_stages(packages, delegation=delegation)}
+    assert list(stages) == ["namespaces", "crds-argo-cd", "secrets", "platform", "argo-cd", "gitops", "health"]
     assert isinstance(stages["namespaces"], Namespaces)
     assert {"argocd", "argo", "mlflow", "mlops", "monitoring"} <= set(stages["namespaces"].namespaces)
     assert isinstance(stages["secrets"], GeneratedSecrets)
     assert stages["secrets"].secrets == ("monitoring/grafana-admin",)
+
+
+@pytest.mark.parametrize(
+    ("seen", "risk", "reason"),
+    [
+        (None, "create", "absent"),
+        ("", "change", "somebody else applied it"),
+        ("of-before", "change", "it is another"),
+        ("same", "none", "as it should be"),
+    ],
+    ids=["absent", "theirs", "another", "same"],
+)
+def test_the_root_is_applied_when_it_is_not_what_it_should_be(seen: str | None, risk: str, reason: str) -> None:
+    assert assess_cluster(GitOpsRoot("same"), ClusterFacts(gitops_root=seen)) == (risk, reason)
+
+
+def test_the_root_is_the_trees() -> None:
+    config, components = make_config("gcp", gitops=GITOPS), select("gcp")
+    tree = render_tree(components, config, make_outputs("gcp"))
+    found = [yaml.safe_load(tree[name]) for name in ("project.yaml", "root.yaml")]
+    assert list(delegate(components, config).objects) == found
+
+
+def test_a_root_without_repository_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"gitops\.repository"):
+        delegate(select("aws"), make_config("aws", gitops={"enabled": True}))
 
 
 def test_without_gitops_nothing_is_left_to_argo_cd() -> None:

@@ -43,5 +43,5 @@ def render(
         changed = write_tree(tree, place)
         document = {"type": "GitOpsTree", "folder": str(place), "files": sorted(tree), "changed": list(changed)}
         summary = f"{count_of(len(tree), 'file')} in {place}, {len(changed)} changed"
-        begin = f"begin with: kubectl apply -f {place}/project.yaml -f {place}/root.yaml"
-        context.screen.show(document, [*changed, summary, *([begin] if changed else [])])
+        push = "next: commit and push it; mlops deploy leads Argo CD there"
+        context.screen.show(document, [*changed, summary, *([push] if changed else [])])

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from platform_cli.cluster.mark import read_mark
+from platform_cli.stage import digest_of
 from platform_cli.status import Health, Layer
 from platform_cli.tools.kubernetes_kind import Kind
 
@@ -28,11 +30,25 @@ _SHORT = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delegation:
-    """What is left to Argo CD. `root` is the Application that holds those of the components, in `namespace`."""
+    """What is left to Argo CD.
+
+    Attributes:
+        root: the Application that holds those of the components, in `namespace`.
+        objects: that Application, and the project of all of them; what begins it all.
+    """
 
     root: str = ""
     namespace: str = ""
     components: Sequence[Component] = ()
+    objects: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the objects."""
+        return digest_of(list(self.objects))
+
+
+NOTHING = Delegation()
 
 
 def read_applications(kubernetes: Kubernetes, namespace: str) -> dict[str, Mapping[str, Any]]:
@@ -41,6 +57,12 @@ def read_applications(kubernetes: Kubernetes, namespace: str) -> dict[str, Mappi
         return {}
     labels = ",".join(f"{key}={value}" for key, value in PART_OF.items())
     return {item["metadata"]["name"]: item for item in kubernetes.list(APPLICATION, namespace, labels=labels)}
+
+
+def read_root(kubernetes: Kubernetes, delegation: Delegation) -> str | None:
+    """What we applied as the root, by its mark: see `ClusterFacts.gitops_root`."""
+    root = read_applications(kubernetes, delegation.namespace).get(delegation.root) if delegation.objects else None
+    return None if root is None else read_mark(root)
 
 
 def find_delegated(components: Iterable[Component], applications: Collection[str]) -> tuple[str, ...]:
@@ -52,7 +74,7 @@ def inspect_applications(delegation: Delegation, found: Mapping[str, Mapping[str
     """How Argo CD sees the root and each component."""
     root = found.get(delegation.root)
     if root is None:
-        text = "there is no root application; push what mlops gitops render writes, then apply its root.yaml"
+        text = "there is no root application; mlops deploy makes it"
         return (Layer("gitops", Health.DOWN, text), *(_wait(item) for item in delegation.components))
     return (
         inspect_application("gitops", root),

@@ -14,6 +14,7 @@ from platform_cli.cluster.work import (
     CrdSet,
     DrainResources,
     GeneratedSecrets,
+    GitOpsRoot,
     Healthy,
     HelmRelease,
     Namespaces,
@@ -50,6 +51,8 @@ def assess_cluster(work: ClusterWork, facts: ClusterFacts | None) -> Assessment:
             return _assess_release(work, seen)
         case Healthy():
             return _assess_health(work, seen, known=facts is not None)
+        case GitOpsRoot():
+            return _assess_root(work, seen)
         case Backup():
             return Risk.CREATE, f"before {some(work.components)} changes"
         case SuspendGitOps():
@@ -176,6 +179,14 @@ def _assess_health(work: Healthy, seen: ClusterFacts, *, known: bool) -> Assessm
     if not known:
         return Risk.CHANGE, "waits until everything is ready"
     return if_any(Risk.CHANGE, "not ready", _short(waiting), f"all {len(workloads)} workloads are ready")
+
+
+def _assess_root(work: GitOpsRoot, seen: ClusterFacts) -> Assessment:
+    if seen.gitops_root is None:
+        return Risk.CREATE, "absent"
+    if seen.gitops_root != work.digest:
+        return Risk.CHANGE, "it is another" if seen.gitops_root else "somebody else applied it"
+    return Risk.NONE, "as it should be"
 
 
 def _assess_resources(work: DrainResources, seen: ClusterFacts) -> Assessment:

@@ -59,13 +59,25 @@ def list_bootstrap(components: Iterable[Component]) -> tuple[Component, ...]:
 
 
 def delegate(components: Iterable[Component], config: Config) -> Delegation:
-    """What is left to Argo CD; nothing without GitOps."""
+    """What is left to Argo CD; nothing without GitOps.
+
+    Raises:
+        ConfigError: `gitops.repository` is not set.
+    """
     if not config.gitops.enabled:
         return Delegation()
     everything = tuple(components)
     ours = list_bootstrap(everything)
     left = tuple(component for component in everything if component not in ours)
-    return Delegation(root=config.name, namespace=_NAMESPACE, components=left)
+    require_repository(config)
+    objects = (_make_project(left, config), _make_root(config))
+    return Delegation(root=config.name, namespace=_NAMESPACE, components=left, objects=objects)
+
+
+def require_repository(config: Config) -> None:
+    """Raises `ConfigError` when `gitops.repository` is not set."""
+    if config.gitops.repository is None:
+        raise ConfigError("gitops.repository is not set", hint="set it to the URL of the repository that Argo CD reads")
 
 
 def render_tree(components: Iterable[Component], config: Config, outputs: ClusterOutputs) -> dict[str, str]:
@@ -76,8 +88,7 @@ def render_tree(components: Iterable[Component], config: Config, outputs: Cluste
     Raises:
         ConfigError: `gitops.repository` is not set.
     """
-    if config.gitops.repository is None:
-        raise ConfigError("gitops.repository is not set", hint="set it to the URL of the repository that Argo CD reads")
+    require_repository(config)
     everything = tuple(components)
     ours = list_bootstrap(everything)
     components = tuple(component for component in everything if component not in ours)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from platform_cli.cluster.application import NOTHING, Delegation
 from platform_cli.cluster.difference import index
-from platform_cli.cluster.mark import is_known, make_namespace, mark_crd, remember
+from platform_cli.cluster.mark import is_known, make_namespace, mark, mark_crd, remember
 from platform_cli.cluster.package import Package
 from platform_cli.cluster.repair import PENDING, repair, require_idle
 from platform_cli.cluster.secret import make_secret
 from platform_cli.cluster.wait import wait_ready
-from platform_cli.cluster.work import CrdSet, GeneratedSecrets, Healthy, HelmRelease, Namespaces
+from platform_cli.cluster.work import CrdSet, GeneratedSecrets, GitOpsRoot, Healthy, HelmRelease, Namespaces
 from platform_cli.cluster.workload import Workload, parse_workload
 from platform_cli.errors import MlopsError, PreflightError, StateError, ToolError
 from platform_cli.events import Emit, Notice
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from platform_cli.tools.helm import Helm, Release
     from platform_cli.tools.kubernetes import Kubernetes
 
+InstallWork = Namespaces | CrdSet | GeneratedSecrets | HelmRelease | GitOpsRoot | Healthy
 _CONFLICT = 409
 _ESTABLISHED_S = 60.0
 
@@ -35,6 +37,23 @@ class Installer:
     helm: Helm
     packages: Mapping[str, Package]
     deadline_s: float
+    delegation: Delegation = NOTHING
+
+    def run(self, work: InstallWork, emit: Emit) -> str:
+        """Do the work; returns what was done."""
+        match work:
+            case Namespaces():
+                return self.make_namespaces(work)
+            case CrdSet():
+                return self.apply_crds(work)
+            case GeneratedSecrets():
+                return self.make_secrets(work)
+            case HelmRelease():
+                return self.apply_release(work, emit)
+            case GitOpsRoot():
+                return self.apply_root(work)
+            case Healthy():
+                return self.wait_healthy(work, emit)
 
     def make_namespaces(self, work: Namespaces) -> str:
         """Make those that are missing; remember what somebody else's are like."""
@@ -96,6 +115,20 @@ class Installer:
         workloads = [Workload(work.namespace, *text.split("/")) for text in package.component.health]
         wait_ready(self.kubernetes, workloads, what=work.component, deadline_s=self.deadline_s, emit=emit)
         return f"{done.version}, revision {done.revision}"
+
+    def apply_root(self, work: GitOpsRoot) -> str:
+        """Apply the Application that holds all others; Argo CD goes on from there.
+
+        Raises:
+            StateError: it is another than was planned.
+        """
+        if self.delegation.digest != work.digest:
+            raise self._changed("the root application")
+        # What was not served before Argo CD came is asked for anew.
+        kubernetes = type(self.kubernetes)(self.kubernetes.access)
+        for item in self.delegation.objects:
+            kubernetes.apply(mark(item, work.digest))
+        return f"{self.delegation.root} in {self.delegation.namespace}"
 
     def wait_healthy(self, work: Healthy, emit: Emit) -> str:
         """Wait until every workload is ready."""

@@ -56,15 +56,25 @@ def _undo(now: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str | 
 
 def mark_crd(crd: Mapping[str, Any]) -> dict[str, Any]:
     """A CRD that says what we applied."""
-    annotations = {**(crd["metadata"].get("annotations") or {}), _DIGEST: digest_of(crd)}
-    return {**crd, "metadata": {**crd["metadata"], "annotations": annotations}}
+    return mark(crd, digest_of(crd))
+
+
+def mark(item: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    """An object that bears a digest."""
+    annotations = {**(item["metadata"].get("annotations") or {}), _DIGEST: digest}
+    return {**item, "metadata": {**item["metadata"], "annotations": annotations}}
+
+
+def read_mark(item: Mapping[str, Any]) -> str:
+    """The digest that an object bears; empty when it has none."""
+    return str((item["metadata"].get("annotations") or {}).get(_DIGEST, ""))
 
 
 def read_crd_mark(crd: Mapping[str, Any], releases: Collection[tuple[str, str]]) -> str:
     """SHA-256 of what we applied as a CRD, or the release of ours that brought it; empty when it is not ours."""
-    digest = (crd["metadata"].get("annotations") or {}).get(_DIGEST)
+    digest = read_mark(crd)
     if digest:
-        return str(digest)
+        return digest
     release = release_of(crd)
     return "/".join(release) if release in releases else ""
 

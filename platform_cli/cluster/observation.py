@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from platform_cli.cluster.application import NOTHING, Delegation, read_root
 from platform_cli.cluster.difference import find_varying, index
 from platform_cli.cluster.discovery import Capabilities, discover
 from platform_cli.cluster.mark import BY_HELM, is_known, is_ours, read_crd_mark
@@ -56,12 +57,11 @@ def observe_deploy(
     sight: Sight,
     packages: Sequence[Package],
     forced: Collection[str] = (),
-    *,
-    delegated: Sequence[Component] = (),
+    delegation: Delegation = NOTHING,
 ) -> ClusterFacts:
     """What a deploy is planned from: releases, objects, CRDs, namespaces, secrets, and how the workloads are.
 
-    `forced` are components that count as ours whoever brought their CRDs; those that are `delegated` get secrets only.
+    `forced` are components that count as ours whoever brought their CRDs.
     """
     kubernetes, components = sight.kubernetes, [package.component for package in packages]
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -69,7 +69,8 @@ def observe_deploy(
         listed = pool.submit(sight.helm.list)
         crds = pool.submit(read_crds, kubernetes, components)
         namespaces = pool.submit(_list_namespaces, kubernetes)
-        secrets = pool.submit(_list_secrets, kubernetes, [*components, *delegated])
+        secrets = pool.submit(_list_secrets, kubernetes, [*components, *delegation.components])
+        root = pool.submit(read_root, kubernetes, delegation)
         unready = pool.submit(find_unready, kubernetes, Healthy(list_workloads(packages)).workloads)
         rendered = _render_all(sight, packages, served.result())
         return ClusterFacts(
@@ -81,6 +82,7 @@ def observe_deploy(
             rendered=rendered,
             foreign=find_foreign(components, listed.result(), crds.result(), forced),
             unready=unready.result(),
+            gitops_root=root.result(),
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_cli.cluster import health, stages
-from platform_cli.cluster.application import Delegation
+from platform_cli.cluster.application import NOTHING, Delegation
 from platform_cli.cluster.observation import Sight, observe_deploy
 from platform_cli.cluster.wait import DEADLINE_S
 from platform_cli.cluster.work import (
@@ -17,6 +17,7 @@ from platform_cli.cluster.work import (
     CrdSet,
     DrainResources,
     GeneratedSecrets,
+    GitOpsRoot,
     Healthy,
     HelmRelease,
     Namespaces,
@@ -72,7 +73,7 @@ class ClusterPlatform:
         components: Callable[[], Sequence[Component]],
         *,
         registry: Callable[[], str] = str,
-        delegation: Callable[[], Delegation] = Delegation,
+        delegation: Callable[[], Delegation] = lambda: NOTHING,
         forced: Sequence[str] = (),
         deadline_s: float = DEADLINE_S,
         removal_s: float = REMOVAL_S,
@@ -113,7 +114,7 @@ class ClusterPlatform:
 
         try:
             if deploys and self.components:
-                return observe_deploy(self._sight, self._packages, self._forced, delegated=self._delegation.components)
+                return observe_deploy(self._sight, self._packages, self._forced, self._delegation)
             return observe_destroy(self._sight, self.components) if self.components else ClusterFacts()
         except PreflightError as error:
             if deploys:
@@ -122,7 +123,7 @@ class ClusterPlatform:
 
     def list_stages(self, after: tuple[str, ...] = ()) -> tuple[Stage, ...]:
         """Everything that should hold, after these stages."""
-        return stages.list_stages(self._packages, after, delegated=self._delegation.components)
+        return stages.list_stages(self._packages, after, self._delegation)
 
     def list_removals(self, *, keep_data: bool, delete_crds: bool = False) -> tuple[Stage, ...]:
         """Everything that must be undone, in order."""
@@ -135,8 +136,8 @@ class ClusterPlatform:
                 from platform_cli.cluster.backup import back_up
 
                 return back_up(self.kubernetes, self.components, work.folder)
-            case Namespaces() | CrdSet() | GeneratedSecrets() | HelmRelease() | Healthy():
-                return self._install(work, emit)
+            case Namespaces() | CrdSet() | GeneratedSecrets() | HelmRelease() | GitOpsRoot() | Healthy():
+                return self._installer.run(work, emit)
             case _:
                 return self._remove(stage, emit)
 
@@ -204,19 +205,6 @@ class ClusterPlatform:
 
         return KServeServing(self.kubernetes, self.registry())
 
-    def _install(self, work: Namespaces | CrdSet | GeneratedSecrets | HelmRelease | Healthy, emit: Emit) -> str:
-        match work:
-            case Namespaces():
-                return self._installer.make_namespaces(work)
-            case CrdSet():
-                return self._installer.apply_crds(work)
-            case GeneratedSecrets():
-                return self._installer.make_secrets(work)
-            case HelmRelease():
-                return self._installer.apply_release(work, emit)
-            case Healthy():
-                return self._installer.wait_healthy(work, emit)
-
     def _remove(self, stage: Stage, emit: Emit) -> str:  # noqa: PLR0911 - one return per kind of work
         work, remover = stage.work, self._remover
         match work:
@@ -262,6 +250,7 @@ class ClusterPlatform:
             helm=self._sight.helm,
             packages={package.component.name: package for package in self._packages},
             deadline_s=self._deadline_s,
+            delegation=self._delegation,
         )
 
     @cached_property

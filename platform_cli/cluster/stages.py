@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from platform_cli.cluster.application import APPLICATIONS
+from platform_cli.cluster.application import APPLICATIONS, NOTHING, Delegation
 from platform_cli.cluster.component import Component
 from platform_cli.cluster.package import Package, list_workloads
 from platform_cli.cluster.secret import list_secrets
@@ -12,6 +12,7 @@ from platform_cli.cluster.work import (
     CrdSet,
     DrainResources,
     GeneratedSecrets,
+    GitOpsRoot,
     Healthy,
     HelmRelease,
     Namespaces,
@@ -29,15 +30,15 @@ _CLUSTERS_OWN = frozenset({"default", "kube-system", "kube-public", "kube-node-l
 
 
 def list_stages(
-    packages: Sequence[Package], after: tuple[str, ...] = (), *, delegated: Sequence[Component] = ()
+    packages: Sequence[Package], after: tuple[str, ...] = (), delegation: Delegation = NOTHING
 ) -> tuple[Stage, ...]:
     """Everything that should hold once deployed; `after` are the stages that come before the cluster's.
 
-    Of components that are `delegated` somebody else installs the charts: they get their namespaces and secrets only.
+    Components that are left to Argo CD get their namespaces and secrets, and the Application that holds theirs.
     """
     if not packages:
         return ()
-    components = [*(package.component for package in packages), *delegated]
+    components = [*(package.component for package in packages), *delegation.components]
     secrets = list_secrets(components)
     crds = [_crd_stage(package) for package in packages if package.brings_crds]
     releases = [_release_stage(package, crds) for package in packages]
@@ -46,8 +47,13 @@ def list_stages(
         *crds,
         *([Stage("secrets", "secrets", GeneratedSecrets(secrets), ("namespaces",))] if secrets else ()),
         *releases,
+        *([_root_stage(delegation, releases)] if delegation.objects else ()),
         Stage("health", "health", Healthy(list_workloads(packages)), tuple(stage.name for stage in releases)),
     )
+
+
+def _root_stage(delegation: Delegation, releases: Sequence[Stage]) -> Stage:
+    return Stage("gitops", "GitOps root", GitOpsRoot(delegation.digest), tuple(stage.name for stage in releases))
 
 
 def list_namespaces(components: Sequence[Component]) -> tuple[str, ...]:

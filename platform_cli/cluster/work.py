@@ -91,6 +91,13 @@ class Backup:
 
 
 @dataclass(frozen=True, slots=True)
+class GitOpsRoot:
+    """Have the Application that holds all others, and their project: `digest` is the SHA-256 of both."""
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class SuspendGitOps:
     """Keep Argo CD from bringing back what is removed."""
 
@@ -161,6 +168,7 @@ ClusterWork = (
     | HelmRelease
     | Healthy
     | Backup
+    | GitOpsRoot
     | SuspendGitOps
     | StopWorkflows
     | DrainResources
@@ -215,6 +223,7 @@ class ClusterFacts:
         rendered: what each component's chart makes, by component.
         foreign: components that somebody else runs here, and how we know.
         unready: workloads that are not ready, by `namespace/kind/name`, and why.
+        gitops_root: SHA-256 of what we applied as the root application; empty when somebody else did, None without it.
         applications: Argo CD's Applications and ApplicationSets of ours that sync by themselves.
         workflows: workflows that run, as `namespace/name`.
         resources: custom resources, by the CRD's name, as `namespace/name`.
@@ -234,6 +243,7 @@ class ClusterFacts:
     rendered: Mapping[str, Rendered] = field(default_factory=dict)
     foreign: Mapping[str, str] = field(default_factory=dict)
     unready: Mapping[str, str] = field(default_factory=dict)
+    gitops_root: str | None = None
     applications: tuple[str, ...] = ()
     workflows: tuple[str, ...] = ()
     resources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
