@@ -77,7 +77,7 @@ class RootPlan:
         digest: SHA-256 of everything it does: equal changes to an equal state, equal digest.
         changes: every resource but those nothing happens to.
         outputs: names of outputs that change.
-        cost: what it changes in a month's bill; None where no price table fits.
+        cost: what it changes in a month's bill; None where nothing changes or no price table fits.
     """
 
     file: Path

@@ -31,6 +31,7 @@ class LineReader:
         errors: Terraform's error blocks, one text each, in order.
         counts: its own summary: `add`, `change`, `remove`, `import`.
         refreshed: resources whose true state was read.
+        planned: changes that a plan announced, of resources and outputs.
     """
 
     emit: Emit
@@ -38,6 +39,7 @@ class LineReader:
     errors: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     refreshed: int = 0
+    planned: int = 0
     _done: int = 0
     _warned: set[str] = field(default_factory=set)
 
@@ -56,6 +58,15 @@ class LineReader:
             self.counts = {key: n for key, n in message.get("changes", {}).items() if isinstance(n, int)}
         elif kind == _REFRESHED:
             self.refreshed += 1
+        elif kind == "planned_change":
+            self.planned += 1
+        elif kind == "outputs":
+            self.planned += sum(found.get("action", "noop") != "noop" for found in message.get("outputs", {}).values())
+
+    @property
+    def plans_nothing(self) -> bool:
+        """Whether it was a plan that came to its end and would change nothing."""
+        return bool(self.counts) and not any(self.counts.values()) and not self.planned
 
     def _tell_progress(self, phase: str, hook: Mapping[str, Any]) -> None:
         action = str(hook.get("action", ""))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from platform_cli.resource import Action, ResourceChange, RootPlan
+from platform_cli.resource import HARMLESS, Action, ResourceChange, RootPlan
 from platform_cli.stage import digest_of
 
 _ACTIONS = {
@@ -36,12 +36,20 @@ def parse_plan(document: Mapping[str, Any], file: Path, *, data_types: Collectio
     outputs = tuple(
         sorted(name for name, change in document.get("output_changes", {}).items() if change["actions"] != ["no-op"])
     )
+    done = tuple(change for change in changes if change.action not in HARMLESS)
+    if not done and not outputs:
+        return plan_nothing(file)
     return RootPlan(
         file=file,
         digest=_digest(document),
         changes=tuple(change for change in changes if change.action is not Action.NONE),
         outputs=outputs,
     )
+
+
+def plan_nothing(file: Path) -> RootPlan:
+    """The plan in `file`, which changes nothing, whatever there is."""
+    return RootPlan(file=file, digest=digest_of([]), changes=())
 
 
 def _digest(document: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ from platform_cli.runner import Runner
 from platform_cli.stage import TerraformRoot
 from platform_cli.tools.terraform import Options, Terraform
 from platform_cli.tools.terraform_executable import find_executable
-from platform_cli.tools.terraform_plan import parse_plan
+from platform_cli.tools.terraform_plan import parse_plan, plan_nothing
 
 if TYPE_CHECKING:
     from platform_cli.clouds.interface import Look
@@ -91,7 +91,11 @@ class Planner:
                 else:
                     ends = look.operation is Operation.DESTROY
                     destroys = ends if destroy is None else destroy
-                    terraform.plan(file, look.emit, destroy=destroys, targets=targets, refresh=destroys or not ends)
+                    refresh = destroys or not ends
+                    said = terraform.plan(file, look.emit, destroy=destroys, targets=targets, refresh=refresh)
+                    if said.plans_nothing:
+                        # To show a plan costs seconds: Terraform starts the provider once more to read it.
+                        return self._place(file, plan_nothing(file))
                 return self._keep(file, terraform)
 
     def find_drift(self, emit: Emit) -> dict[str, Any]:
@@ -160,10 +164,13 @@ class Planner:
                 f"{self.copy.name}: Terraform's plan is of a format that this version does not know: {error}",
                 hint="use a Terraform between 1.11 and 2.0",
             ) from error
+        return self._place(file, replace(found, cost=cost if found.changes else None))
+
+    def _place(self, file: Path, found: RootPlan) -> RootPlan:
         kept = self.copy.plans / f"{found.digest[:_NAME_DIGITS]}.tfplan"
         file.chmod(0o600)
         file.replace(kept)
-        return replace(found, file=kept, cost=cost)
+        return replace(found, file=kept)
 
     def _close_state(self) -> None:
         """Terraform writes the state, secrets in clear, for everybody to read; only the folder keeps others out."""
