@@ -7,16 +7,18 @@ import gzip
 import io
 import json
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from platform_cli.errors import LintError, NotFoundError, PreflightError, StateError, UsageError
+from platform_cli.errors import LintError, NotFoundError, PreflightError, StateError, ToolError, UsageError
 from platform_cli.events import NodeFinished, NodeStarted, Notice, RunFinished, RunStarted
 from platform_cli.layout import Layout, find_assets
 from platform_cli.workflow import argo_retry
-from platform_cli.workflow.argo_artifact import fetch, locate, save
+from platform_cli.workflow.argo_artifact import bring_near, fetch, locate, save
 from platform_cli.workflow.argo_engine import ArgoServerEngine, open_server_engine
 from platform_cli.workflow.argo_failure import Evidence, explain_failure, explain_pending
 from platform_cli.workflow.argo_manifest import Prepared, Wish, prepare_workflow
@@ -434,6 +436,34 @@ def test_an_artifact_is_found_by_key_in_each_store() -> None:
     assert (str(blob), blob.options["account_name"]) == ("abfs://c/k", "acct")
     with pytest.raises(StateError, match="kept in hdfs"):
         place_of({}, {"hdfs": {"path": "/x"}})
+
+
+def test_a_store_in_the_cluster_comes_through_a_forward() -> None:
+    asked: list[tuple[str, str, int]] = []
+
+    @contextmanager
+    def forward(namespace: str, service: str, port: int) -> Iterator[int]:
+        asked.append((namespace, service, port))
+        yield 4711
+
+    store = {"bucket": "b", "endpoint": "store.data.svc.cluster.local:7070", "insecure": True, "region": "x"}
+    with bring_near(place_of({"s3": store}, {"s3": {"key": "k"}}), forward) as near:
+        assert near.options == {"client_kwargs": {"region_name": "x", "endpoint_url": "http://127.0.0.1:4711"}}
+    assert asked == [("data", "store", 7070)]
+    for endpoint in ("minio.example.com:9000", "s3.amazonaws.com"):
+        far = place_of({"s3": {**store, "endpoint": endpoint}}, {"s3": {"key": "k"}})
+        with bring_near(far, forward) as near:
+            assert near == far
+    assert len(asked) == 1
+
+
+def test_a_store_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("s3fs")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    store = {"bucket": "b", "endpoint": "127.0.0.1:9", "insecure": True, "accessKeySecret": {"key": "access"}}
+    place = place_of({"s3": {**store, "secretKeySecret": {"key": "secret"}}}, {"s3": {"key": "k"}})
+    with pytest.raises(ToolError, match="s3://b/k cannot be read: Could not connect"):
+        fetch(place, tmp_path / "x")
 
 
 def test_a_store_without_its_package_says_which(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,13 @@ from platform_cli.workflow.interface import WorkflowObject
 
 ReadSecret = Callable[[Mapping[str, str]], str]
 """The value behind a `{name, key}` of the run's namespace; empty when we may not read it."""
+OpenForward = Callable[[str, str, int], AbstractContextManager[int]]
+"""Brings the port of a namespace's service to this machine, and yields the port here."""
 
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "abfs": "adlfs"}
+_SERVICE = re.compile(
+    r"http://(?P<name>[a-z0-9-]+)\.(?P<namespace>[a-z0-9-]+)\.svc(?:\.[a-z0-9.-]+)?(?::(?P<port>\d+))?$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,22 @@ def locate(
             return build(where, read_secret, environ)
     known = ", ".join(sorted(set(artifact) - {"name", "path", "archive"})) or "nowhere"
     raise StateError(f"artifact {artifact['name']} is kept in {known}, not in S3, GCS or Azure Blob")
+
+
+@contextmanager
+def bring_near(place: Place, forward: OpenForward) -> Iterator[Place]:
+    """The place as this machine reaches it: a store behind a service of the cluster comes through a port-forward.
+
+    With TLS it is left as it is: its certificate names the service.
+    """
+    client = place.options.get("client_kwargs", {})
+    match = _SERVICE.match(client.get("endpoint_url", ""))
+    if match is None:
+        yield place
+        return
+    with forward(match["namespace"], match["name"], int(match["port"] or 80)) as port:
+        near = {**client, "endpoint_url": f"http://127.0.0.1:{port}"}
+        yield replace(place, options={**place.options, "client_kwargs": near})
 
 
 def _locate_s3(where: Mapping[str, Any], read_secret: ReadSecret, environ: Mapping[str, str]) -> Place:
@@ -103,9 +126,24 @@ def fetch(place: Place, target: Path) -> None:
     except FileNotFoundError as error:
         hint = "the bucket's retention has removed it; run the step again"
         raise StateError(f"{place} is gone", hint=hint) from error
-    except OSError as error:
+    except _list_errors(place.protocol) as error:
         hint = "check your rights on the bucket; AWS_ENDPOINT_URL_S3 names another way to it"
         raise ToolError(f"{place} cannot be read: {error}", hint=hint) from error
+
+
+def _list_errors(protocol: str) -> tuple[type[Exception], ...]:
+    """What reading a store may raise; its package is there when this is asked."""
+    if protocol == "s3":
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        return (OSError, BotoCoreError, ClientError)
+    if protocol == "abfs":
+        from azure.core.exceptions import AzureError
+
+        return (OSError, AzureError)
+    from aiohttp import ClientError as HttpError
+
+    return (OSError, HttpError)
 
 
 def save(download: Callable[[Path], None], artifact: Mapping[str, Any], target: Path) -> None:

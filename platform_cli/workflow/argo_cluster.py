@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import heapq
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,9 +120,11 @@ class ClusterApi:
     ) -> None:
         """See `WorkflowApi.download`; straight from the bucket."""
         del node
-        from platform_cli.workflow.argo_artifact import fetch, locate
+        from platform_cli.workflow.argo_artifact import bring_near, fetch, locate
 
-        fetch(locate(workflow, artifact, read_secret=self._read_secret, environ=self.environ), target)
+        place = locate(workflow, artifact, read_secret=self._read_secret, environ=self.environ)
+        with bring_near(place, self._forward) as near:
+            fetch(near, target)
 
     def apply_config_map(self, name: str, files: Mapping[str, bytes]) -> None:
         """See `WorkflowApi.apply_config_map`."""
@@ -131,6 +134,11 @@ class ClusterApi:
     def ping(self) -> None:
         """See `WorkflowApi.ping`."""
         self.kubernetes.version()
+
+    def _forward(self, namespace: str, service: str, port: int) -> AbstractContextManager[int]:
+        from platform_cli.cluster.forward import open_forward
+
+        return open_forward(self.kubernetes.access, namespace, f"service/{service}", port)
 
     def _patch(self, workflow: WorkflowObject, patch: Mapping[str, Any]) -> None:
         name = workflow["metadata"]["name"]
