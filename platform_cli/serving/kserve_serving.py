@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _PORT = 8080
 _PAUSE_S, _ROUND_S = 1.0, 10.0
-_REMOVAL_S = 120.0
+_REMOVAL_S, _ROLL_BACK_S = 120.0, 30.0
 _WEBHOOK = "does not answer"
 _COMPARED = (
     ("metadata", "annotations", SPEC_HASH),
@@ -198,6 +198,9 @@ class KServeServing:
         with contextlib.suppress(MlopsError):
             if before is None:
                 self._kubernetes.delete(INFERENCE_SERVICE, wish.name, self._namespace)
+                # The next deploy must not find, and change, what is on its way out.
+                gone_by = time.monotonic() + _ROLL_BACK_S
+                self._await_gone(INFERENCE_SERVICE, f"metadata.name={wish.name}", "", gone_by)
                 return
             # A deploy that was killed leaves a version that never answered; the one that does is meant.
             version = answering or read_model(before)[1]
