@@ -7,6 +7,7 @@ everything of ours are real. The cluster's nodes must hold the images, or pull t
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,13 @@ from typing import Any
 
 import pytest
 import yaml
-from chart_fixtures import OVERRIDES, assemble_charts, find_kserve
+from chart_fixtures import OVERRIDES, STAND_IN_IMAGE, assemble_charts, find_kserve
 from e2e_fixtures import COLUMNS, FLOWERS, Session, end_processes
 
+from platform_cli.cluster.access import Access
+from platform_cli.tools.helm import Release, open_helm
 from platform_cli.tools.kubernetes import Kubernetes
-from platform_cli.tools.kubernetes_kind import CUSTOM_RESOURCE_DEFINITION, NAMESPACE, Kind
+from platform_cli.tools.kubernetes_kind import CUSTOM_RESOURCE_DEFINITION, DEPLOYMENT, NAMESPACE, Kind
 
 # One platform for all, in this order; the last test takes it down.
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900), pytest.mark.xdist_group("cluster-journey")]
@@ -140,6 +143,45 @@ def test_models_are_listed_alike(journey: Journey) -> None:
 def test_argo_runs_the_template_that_was_deployed(journey: Journey, kubernetes: Kubernetes) -> None:
     template = Kind("argoproj.io/v1alpha1", "WorkflowTemplate", "workflowtemplates", namespaced=True)
     assert kubernetes.get(template, "ml-training-pipeline", "argo") is not None
+
+
+def find_release(access: Access, name: str) -> Release:
+    return next(release for release in open_helm(access).list() if release.name == name)
+
+
+def make_older(access: Access, charts: Path, folder: Path) -> None:
+    """Have KEDA as an older mlops would have installed it."""
+    shutil.copytree(charts / "keda", folder)
+    chart = yaml.safe_load((folder / "Chart.yaml").read_text())
+    (folder / "Chart.yaml").write_text(yaml.safe_dump({**chart, "version": "2.19.0"}))
+    open_helm(access).apply(folder, name="keda", namespace="keda", values={})
+
+
+def test_a_component_is_upgraded_and_goes_back_when_it_does_not_come_up(
+    journey: Journey, access: Access, kubernetes: Kubernetes, tmp_path: Path
+) -> None:
+    user, charts = journey.cluster, journey.cluster.project / "charts"
+    wanted = find_release(access, "keda").version
+    make_older(access, charts, tmp_path / "keda")
+    older = find_release(access, "keda")
+    assert older.version == "2.19.0"
+    template = charts / "keda" / "templates" / "workloads.yaml"
+    whole = template.read_text()
+    template.write_text(whole.replace(STAND_IN_IMAGE, "mlops.test/absent:1"))
+    user.environment["MLOPS_COMPONENTS_READY_TIMEOUT_S"] = "20"
+    error = user.json("upgrade", "--yes", code=6).error
+    assert error["message"].startswith("keda: image mlops.test/absent:1 cannot be pulled")
+    assert "rolled back: keda" in error["details"]
+    assert find_release(access, "keda").version == "2.19.0"
+    found = kubernetes.get(DEPLOYMENT, "keda-operator", "keda")
+    assert found is not None
+    assert found["spec"]["template"]["spec"]["containers"][0]["image"] == STAND_IN_IMAGE
+    template.write_text(whole)
+    del user.environment["MLOPS_COMPONENTS_READY_TIMEOUT_S"]
+    assert f"2.19.0 to {wanted}" in user.mlops("upgrade", "--yes").out
+    assert find_release(access, "keda").version == wanted
+    assert "is up to date" in user.mlops("deploy", "--yes").out
+    assert user.predict("virginica") == "virginica"
 
 
 def test_destroy_leaves_nothing(journey: Journey, kubernetes: Kubernetes) -> None:
