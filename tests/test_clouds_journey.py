@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ from test_cluster_journey import STEPS, list_cluster
 
 from platform_cli.cluster.access import Access, read_access
 from platform_cli.cluster.outputs import parse_outputs
+from platform_cli.errors import PreflightError
 from platform_cli.tools.kubernetes import Kubernetes
-from platform_cli.tools.kubernetes_kind import POD, Kind
+from platform_cli.tools.kubernetes_kind import NAMESPACE, POD, Kind
 
 # One platform for each cloud, in this order; the last test takes it down.
 pytestmark = [
@@ -113,6 +115,16 @@ def test_the_cluster_knows_the_user_by_the_token_of_the_cloud(
     assert review["status"]["userInfo"]["username"] == journey.side.user
     asked = journey.side.authenticator.reviews
     assert {user.name for user in asked if isinstance(user, User)} == {journey.side.user}
+
+
+def test_another_token_opens_nothing(journey: Journey, access: Access) -> None:
+    # Never the same: API servers remember for a while what became of a token.
+    user = [{"name": "forger", "user": {"token": f"forged-{uuid.uuid4().hex}"}}]
+    context = {"name": "forged", "context": {"cluster": access.kubeconfig["clusters"][0]["name"], "user": "forger"}}
+    forged = replace(access, kubeconfig={**access.kubeconfig, "users": user, "contexts": [context]}, context="forged")
+    with pytest.raises(PreflightError, match="does not accept the credentials"):
+        list(Kubernetes(forged).list(NAMESPACE))
+    assert isinstance(journey.side.authenticator.reviews[-1], str)
 
 
 def test_a_second_deploy_changes_nothing(journey: Journey) -> None:
