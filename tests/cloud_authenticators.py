@@ -74,7 +74,12 @@ class Server:
                 answer = stand_in.answer(asked)
                 body = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
                 self.send_response(answer.status)
-                for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+                # A connection that stays open would be served by this thread when the next stand-in has the port.
+                for name, value in {
+                    "Content-Type": "application/json",
+                    "Connection": "close",
+                    **answer.headers,
+                }.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body.encode())))
                 self.end_headers()
