@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from pipeline_fixtures import TrainedModel
-from serving_fixtures import MEASURES, log_model, make_rule, registry_client
+from serving_fixtures import MEASURES, log_model, make_rule, register, registry_client
 
 from platform_cli.cluster.access import Access
 from platform_cli.serving.kserve_manifest import INFERENCE_SERVICE, make_name
@@ -192,27 +192,6 @@ def make_broken() -> tuple[Any, Any, Any]:
     return Broken(), example, signature
 
 
-def log_broken(uri: str, name: str) -> None:
-    """Register a version whose example it cannot answer."""
-    import mlflow
-
-    model, example, signature = make_broken()
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(uri)
-    try:
-        with mlflow.start_run():
-            mlflow.pyfunc.log_model(
-                name="model",
-                python_model=model,
-                input_example=example,
-                signature=signature,
-                registered_model_name=name,
-                pip_requirements=["mlflow"],
-            )
-    finally:
-        mlflow.set_tracking_uri(before)
-
-
 @pytest.fixture(scope="session")
 def models(site: Site, iris_run: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """`flower`: 1, trained by the pipeline; `Rule of thumb`: 1 (champion), 2 (probabilities above 1), 3 (raises)."""
@@ -223,7 +202,7 @@ def models(site: Site, iris_run: TrainedModel, tmp_path_factory: pytest.TempPath
         iris_run.steps.copy(tmp_path_factory.mktemp("flower")).register("--model-name=flower")
         for offset in (0.0, 10.0):
             log_model(uri, "Rule of thumb", offset)
-        log_broken(uri, "Rule of thumb")
+        register(uri, "Rule of thumb", make_broken())
         registry_client(uri).set_registered_model_alias("Rule of thumb", "champion", "1")
     return site
 

@@ -294,12 +294,17 @@ def registry_client(uri: str) -> Any:
 
 
 def log_model(uri: str, name: str, offset: float) -> None:
+    register(uri, name, make_rule(offset))
+
+
+def register(uri: str, name: str, made: tuple[Any, Any, Any]) -> None:
+    """Register a version: a model, an example of its input and its signature."""
     import mlflow
 
-    model, example, signature = make_rule(offset)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(uri)
-    try:
+    model, example, signature = made
+    # Told by the environment: MLflow's own setter is for a whole process, and outlives what it is set back to.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", uri)
         with mlflow.start_run():
             mlflow.pyfunc.log_model(
                 name="model",
@@ -309,5 +314,3 @@ def log_model(uri: str, name: str, offset: float) -> None:
                 registered_model_name=name,
                 pip_requirements=["mlflow"],
             )
-    finally:
-        mlflow.set_tracking_uri(before)

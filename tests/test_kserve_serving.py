@@ -78,7 +78,6 @@ def test_a_trained_model_answers_as_it_does_embedded(models: Site, iris_run: Tra
         assert deployed.pods
         with pytest.MonkeyPatch.context() as patch:
             iris_run.store.enter(patch)
-            mlflow.set_tracking_uri(iris_run.store.uri)
             expected = mlflow.pyfunc.load_model(iris_run.uri).predict(pd.DataFrame(FLOWERS))
         answered = ask(models, "flower")
         assert [row["prediction"] for row in answered] == list(expected["prediction"])
