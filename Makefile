@@ -101,6 +101,15 @@ $(CHECKOV):
 checkov: $(STAMP) $(CHECKOV) ## Hold Terraform and manifests to checkov's policies: no finding without a reason beside it
 	CHECKOV=$(CURDIR)/$(CHECKOV) $(BIN)/pytest tests/test_terraform_modules.py tests/test_terraform_clouds.py tests/test_platform_chart.py -k checkov
 
+# Its rules for Terraform's own language come with it; a compiler of Go makes it.
+TFLINT := .cache/tflint-0.64.0/tflint
+$(TFLINT):
+	GOBIN=$(CURDIR)/$(@D) CGO_ENABLED=0 go install github.com/terraform-linters/tflint@v0.64.0
+
+.PHONY: tflint
+tflint: $(TFLINT) ## Hold Terraform to tflint's rules: nothing undeclared, unused or without a version (needs Go, once)
+	$(TFLINT) --chdir=infrastructure/terraform --recursive --format=compact
+
 .PHONY: terraform-locks
 terraform-locks: ## Write the providers' checksums for Linux and macOS (needs terraform and the public registry)
 	sh scripts/lock-providers.sh

@@ -20,6 +20,7 @@ variable "region" {
   }
 }
 
+# tflint-ignore: terraform_unused_declarations
 variable "budget" {
   description = "Taken for likeness with the clouds: Kind costs nothing."
   type = object({
@@ -65,6 +66,7 @@ variable "database" {
   }
 }
 
+# tflint-ignore: terraform_unused_declarations
 variable "deletion_protection" {
   description = "Taken for likeness with the clouds: nothing on Kind can be protected."
   type        = bool

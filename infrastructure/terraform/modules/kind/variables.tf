@@ -9,6 +9,7 @@ variable "name" {
   }
 }
 
+# tflint-ignore: terraform_unused_declarations
 variable "access" {
   description = "Taken for likeness with the clouds: the API endpoint listens on the loopback address only, and whoever holds the kubeconfig administers."
   type = object({
@@ -120,6 +121,7 @@ variable "registry" {
   nullable    = false
 }
 
+# tflint-ignore: terraform_unused_declarations
 variable "tags" {
   description = "Taken for likeness with the clouds: Kind has no tags."
   type        = map(string)
