@@ -70,10 +70,8 @@ def list_pools(reading: Reading) -> tuple[Pool, ...]:
 
 def list_needs(demand: Demand, offers: Mapping[str, Offer]) -> tuple[Need, ...]:
     """VCPUs by family and market, and what is counted one by one."""
-    needs = [need for pool in demand.pools for need in _list_pool_needs(pool, offers)]
-    counted = [(row, demand.count(kind)) for kind, row in _COUNTED.items()]
-    singles = [Need(key=key, title=title, least=n, most=n, because=why) for (key, title, why), n in counted if n]
-    return sum_needs([*needs, *singles])
+    of_pools = (need for pool in demand.pools for need in _list_pool_needs(pool, offers))
+    return sum_needs(demand, of_pools, _COUNTED)
 
 
 def _list_pool_needs(pool: Pool, offers: Mapping[str, Offer]) -> Iterator[Need]:

@@ -37,10 +37,8 @@ def _read_pool(values: Mapping[str, Any]) -> Pool:
 
 def list_needs(demand: Demand, offers: Mapping[str, Offer]) -> tuple[Need, ...]:
     """VCPUs by family, in the region and in all regions; GPUs by type; networks."""
-    needs = [need for pool in demand.pools for need in _list_pool_needs(pool, offers)]
-    counted = [(row, demand.count(kind)) for kind, row in _COUNTED.items()]
-    singles = [Need(key=key, title=title, least=n, most=n, because=why) for (key, title, why), n in counted if n]
-    return sum_needs([*needs, *singles])
+    of_pools = (need for pool in demand.pools for need in _list_pool_needs(pool, offers))
+    return sum_needs(demand, of_pools, _COUNTED)
 
 
 def _list_pool_needs(pool: Pool, offers: Mapping[str, Offer]) -> Iterator[Need]:

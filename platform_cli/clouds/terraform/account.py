@@ -188,10 +188,16 @@ class Probe:
     log_in: str
 
 
-def sum_needs(needs: Iterable[Need]) -> tuple[Need, ...]:
-    """One need for each quota."""
+Counted = tuple[str, str, str]
+"""Of a resource that counts one by one: the quota's key, its title, and what takes it."""
+
+
+def sum_needs(demand: Demand, of_pools: Iterable[Need], counted: Mapping[str, Counted]) -> tuple[Need, ...]:
+    """One need for each quota: of what the node pools take, and of the kinds of resources that count one by one."""
+    counts = [(row, demand.count(kind)) for kind, row in counted.items()]
+    singles = [Need(key=key, title=title, least=n, most=n, because=why) for (key, title, why), n in counts if n]
     sums: dict[str, Need] = {}
-    for need in needs:
+    for need in (*of_pools, *singles):
         sums[need.key] = _add(sums[need.key], need) if need.key in sums else need
     return tuple(sums.values())
 
