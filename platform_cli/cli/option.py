@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from platform_cli.clouds.interface import Cloud
     from platform_cli.config import Config
     from platform_cli.config_load import Settings
+    from platform_cli.plan import Plan
 
 CloudOption = Annotated[CloudName | None, typer.Option("--cloud", "-c", help="Where the platform runs.")]
 EnvOption = Annotated[Env | None, typer.Option("--env", "-e", help="Which environment is meant.")]
@@ -95,6 +96,14 @@ class Context:
         from platform_cli.clouds.registry import open_cloud
 
         return open_cloud(self.config, self.layout)
+
+    def show_changes(self, made: Plan) -> bool:
+        """Show a plan that changes something; returns whether it does."""
+        from platform_cli.render.plan import plan_lines
+
+        if made.changes:
+            self.screen.show(made.to_document(), plan_lines(made))
+        return bool(made.changes)
 
     def __enter__(self) -> Self:
         return self

@@ -157,17 +157,13 @@ def destroy(
 
 def _confirm_deploy(context: Context, made: Plan, *, yes: bool) -> None:
     from platform_cli.cli.question import confirm
-    from platform_cli.render.plan import plan_lines
 
-    if made.changes:
-        context.screen.show(made.to_document(), plan_lines(made))
+    if context.show_changes(made):
         confirm(f"Deploy {len(made.changes)} changes to {made.target}?", yes=yes)
 
 
 def _confirm_destroy(context: Context, made: Plan, *, yes: bool) -> None:
     from platform_cli.cli.question import confirm_by_name
-    from platform_cli.render.plan import plan_lines
 
-    if made.changes:
-        context.screen.show(made.to_document(), plan_lines(made))
+    if context.show_changes(made):
         confirm_by_name(context.target.name, yes=yes)

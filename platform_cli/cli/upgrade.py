@@ -55,8 +55,6 @@ def upgrade(
 
 def _confirm(context: Context, made: Plan, *, yes: bool) -> None:
     from platform_cli.cli.question import confirm
-    from platform_cli.render.plan import plan_lines
 
-    if made.changes:
-        context.screen.show(made.to_document(), plan_lines(made))
+    if context.show_changes(made):
         confirm(f"Upgrade {made.target} with {len(made.changes)} changes?", yes=yes)
