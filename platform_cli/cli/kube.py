@@ -36,14 +36,13 @@ def token(
 
     Takes the credentials that the cloud's own SDK finds; aws, az and gcloud need not be installed.
     """
-    from platform_cli.cluster.credential import NAMES_CLUSTER, Wish, make_token, to_exec_credential
+    from platform_cli.cluster.credential import Wish, is_complete, make_token, to_exec_credential
 
-    if cloud is None or (cloud in NAMES_CLUSTER and not cluster):
+    wish = Wish(cluster, region, profile)
+    if cloud is None or not is_complete(cloud, wish):
         with load_context(cloud=cloud, env=env, config=config) as context:
             cloud = context.target.cloud
-            wish = _complete(context, cloud, Wish(cluster, region, profile))
-    else:
-        wish = Wish(cluster, region, profile)
+            wish = _complete(context, cloud, wish)
     typer.echo(json.dumps(to_exec_credential(make_token(cloud, wish))))
 
 
@@ -104,9 +103,9 @@ def _complete(context: Context, cloud: CloudName, wish: Wish) -> Wish:
     from dataclasses import replace
 
     from platform_cli.clouds.access import read_outputs
-    from platform_cli.cluster.credential import NAMES_CLUSTER
+    from platform_cli.cluster.credential import is_complete
 
-    if cloud not in NAMES_CLUSTER or wish.cluster:
+    if is_complete(cloud, wish):
         return wish
     outputs = read_outputs(context.config, context.layout)
     profile = wish.profile or context.config.aws.credentials_profile or ""

@@ -59,7 +59,12 @@ _MAKERS: dict[CloudName, Callable[[Wish], Token]] = {
     CloudName.GCP: _gcp,
 }
 # Elsewhere a token holds for every cluster that the user may enter.
-NAMES_CLUSTER = frozenset({CloudName.AWS})
+_NAMES_CLUSTER = frozenset({CloudName.AWS})
+
+
+def is_complete(cloud: CloudName, wish: Wish) -> bool:
+    """Whether the wish says all that a token of this cloud needs."""
+    return cloud not in _NAMES_CLUSTER or bool(wish.cluster)
 
 
 def make_token(cloud: CloudName, wish: Wish) -> Token:
