@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from platform_cli.cluster.work import KubernetesObject, Ref, ReleaseFact, Rendered
@@ -70,11 +70,6 @@ def ref_of(obj: KubernetesObject, namespace: str) -> Ref:
     group = obj["apiVersion"].rpartition("/")[0]
     metadata = obj["metadata"]
     return Ref(group, obj["kind"], metadata.get("namespace") or namespace, metadata["name"])
-
-
-def find_replaced(changes: Sequence[ResourceChange]) -> tuple[str, ...]:
-    """Addresses of the objects that must be deleted before they are made anew."""
-    return tuple(change.address for change in changes if change.action is Action.REPLACE)
 
 
 def find_varying(

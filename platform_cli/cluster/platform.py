@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -272,6 +272,10 @@ def open_platform(
     from platform_cli.cluster.package import open_packages
     from platform_cli.cluster.value_site import registry_of
 
+    # Each is asked for by several of the platform's parts, and reading a state may be a request.
+    outputs = cache(outputs)
+
+    @cache
     def components() -> Sequence[Component]:
         return select_components(read_components(), config, outputs())
 
