@@ -56,6 +56,8 @@ demo: $(RUN) ## From nothing to a prediction: deploy, train, register, serve, pr
 	@echo "next: mlops pipeline get @latest · mlops port-forward mlflow · mlops destroy   (mlops is $(MLOPS))"
 
 .PHONY: $(foreach verb,deploy status destroy,$(CLOUDS:%=$(verb)-%)) $(UIS:%=port-forward-%)
+# Clouds take more than the demo's environment has: Terraform, Helm and the clouds' own libraries.
+$(foreach verb,deploy status destroy,$(patsubst %,$(verb)-%,$(filter-out embedded,$(CLOUDS)))): $(STAMP)
 # Confirmation is asked for by the command itself; ENV=staging chooses another environment.
 $(CLOUDS:%=deploy-%): deploy-%: $(RUN)
 	$(MLOPS) deploy --cloud $* --env $(ENV)

@@ -71,6 +71,20 @@ def test_each_cloud_has_a_root_per_environment(cloud: str) -> None:
         assert (roots / env / "main.tf").is_file(), f"{cloud}/{env}"
 
 
+@pytest.mark.parametrize(
+    ("target", "lock"),
+    [
+        ("deploy-embedded", "demo"),
+        *[(f"{verb}-{cloud}", "dev") for verb in ("deploy", "destroy") for cloud in ("local", "aws")],
+    ],
+)
+def test_a_cloud_gets_the_environment_that_it_needs(target: str, lock: str, tmp_path: Path) -> None:
+    words = ["make", "--dry-run", target, f"VENV={tmp_path}/venv"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"requirements/{lock}.lock" in done.stdout
+    assert f"bin/mlops {target.partition('-')[0]} --cloud {target.partition('-')[2]} --env dev" in done.stdout
+
+
 def test_no_state_plan_or_key_is_committed() -> None:
     forbidden = re.compile(r"\.(tfstate|tfplan|pem|key|p12|kubeconfig)(\.|$)|(^|/)\.env$|/\.terraform/")
     assert [name_of(path) for path in committed() if forbidden.search(name_of(path))] == []
