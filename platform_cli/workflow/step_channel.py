@@ -97,12 +97,11 @@ def start_message(step: int, request: StepRequest, *, fork: bool) -> dict[str, A
     }
 
 
-def send(channel: socket.socket, message: dict[str, Any], descriptors: Sequence[int] = ()) -> bool:
-    """Send a message and open files; False when the other side is gone."""
+def send(channel: socket.socket, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
+    """Send a message and open files. Where the other side is gone, reading says so, after all that it still said."""
     data = json.dumps(message).encode() + b"\n"
     try:
         sent = socket.send_fds(channel, [data], list(descriptors)) if descriptors else 0
         channel.sendall(data[sent:])
     except (BrokenPipeError, ConnectionResetError):
-        return False
-    return True
+        return

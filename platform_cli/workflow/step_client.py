@@ -175,11 +175,9 @@ class StepClient:
             self._selector.register(read, selectors.EVENT_READ, step)
         writers = [write for _, write in pipes.values()]
         generation.steps.add(step)
-        sent = send(generation.channel, start_message(step, known.request, fork=self._fork_python), writers)
+        send(generation.channel, start_message(step, known.request, fork=self._fork_python), writers)
         for descriptor in writers:
             os.close(descriptor)
-        if not sent:
-            self._lose(generation)
 
     def _receive(self, generation: _Generation) -> None:
         try:
@@ -250,8 +248,6 @@ class StepClient:
 
     def _lose(self, generation: _Generation) -> None:
         """A server is gone: its steps are lost; one that was still importing only costs time."""
-        if generation not in self._generations:
-            return
         self._generations.remove(generation)
         self._selector.unregister(generation.channel)
         generation.channel.close()

@@ -84,17 +84,21 @@ class _Server:
     def start(self, request: Request) -> None:
         stdout, stderr = self.descriptors.pop(0), self.descriptors.pop(0)
         status_read, status_write = os.pipe()
+        told_read, told_write = os.pipe()
         child = os.fork()
         if child == 0:
             try:
                 signal.set_wakeup_fd(-1)
-                step_process.become(request, stdout=stdout, stderr=stderr, status=status_write)
+                os.close(told_write)
+                if os.read(told_read, 1):
+                    step_process.become(request, stdout=stdout, stderr=stderr, status=status_write)
             finally:
                 os._exit(step_process.CANNOT_START)
-        # Told first of all: if the step kills us, the engine must know whom to kill in turn.
         self.steps[child] = request["id"]
         self.send({"id": request["id"], "event": "started", "pid": child})
-        for descriptor in (stdout, stderr, status_write):
+        # Not before the engine was told: if the step kills us, the engine must know whom to kill in turn.
+        os.write(told_write, b"!")
+        for descriptor in (stdout, stderr, status_write, told_read, told_write):
             os.close(descriptor)
         # The child closes its end when it is about to run the step: a few milliseconds at most.
         with os.fdopen(status_read, "rb") as status:
