@@ -747,9 +747,9 @@ def test_the_gate_refuses_and_registers_nothing(
     steps = trained_model_artifacts.steps.copy(tmp_path / "gate")
     steps.train("--model-type=logistic-regression")
     with pytest.raises(
-        GateMissedError, match=r"holdout accuracy 0\.\d+ is below min-accuracy 1\.01: nothing was registered"
+        GateMissedError, match=r"holdout accuracy 0\.\d+ is below min-accuracy 1\.001: nothing was registered"
     ):
-        steps.register("--min-accuracy=1.01")
+        steps.register("--min-accuracy=1.001")
     client = mlflow_store.client()
     assert client.search_registered_models() == []
     assert "holdout_accuracy" in client.get_run(steps.path("run-id").read_text().strip()).data.metrics

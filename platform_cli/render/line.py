@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -159,8 +159,3 @@ def describe_forward(event: Forwarded) -> str:
     notes = [event.credentials] if event.credentials and event.state == "open" else []
     notes += [f"{event.state}: {event.detail}"] if event.detail else []
     return event.url + (f" ({'; '.join(notes)})" if notes else "")
-
-
-def group_outcomes(outcomes: Sequence[str]) -> Mapping[str, int]:
-    """How often each outcome happened, in the order of first appearance."""
-    return {outcome: outcomes.count(outcome) for outcome in dict.fromkeys(outcomes)}

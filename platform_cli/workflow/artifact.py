@@ -42,10 +42,6 @@ class ArtifactStore:
         manifest = [self._put_entry(path, entry) for entry in sorted(path.rglob("*"))]
         return self._put_bytes(json.dumps(manifest, sort_keys=True).encode(), _FOLDER_SUFFIX)
 
-    def put_text(self, text: str) -> str:
-        """Keep a raw artifact."""
-        return self._put_bytes(text.encode(), "")
-
     def get(self, key: str, target: Path, *, mode: int | None = None) -> None:
         """Copy what `key` stands for to `target`, which the caller may change freely.
 

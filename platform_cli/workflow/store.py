@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -210,12 +210,6 @@ def with_condition(status: RunStatus, condition: Condition) -> RunStatus:
     """`status` with `condition` in place of an older one of the same type."""
     others = tuple(known for known in status.conditions if known.type != condition.type)
     return msgspec.structs.replace(status, conditions=(*others, condition))
-
-
-def merge_labels(document: Document, labels: Mapping[str, str]) -> Document:
-    """`document` with more labels on the run."""
-    metadata = document.metadata | {"labels": {**document.metadata.get("labels", {}), **labels}}
-    return msgspec.structs.replace(document, metadata=metadata)
 
 
 def _run(row: tuple[object, ...]) -> Run:

@@ -43,7 +43,13 @@ def check_gate(task: str, reached: float, *, least: float) -> None:
     """
     if reached < least:
         name = SHOWN[MAIN_SCORE[task]]
-        raise GateMissedError(f"holdout {name} {reached:.3f} is below min-accuracy {least:.2f}: nothing was registered")
+        limit = format_gate(least)
+        raise GateMissedError(f"holdout {name} {reached:.3f} is below min-accuracy {limit}: nothing was registered")
+
+
+def format_gate(least: float) -> str:
+    """The least acceptable score with all its digits, two at the least: 0.90, 0.999."""
+    return max(f"{least:.2f}", f"{least:g}", key=len)
 
 
 def measure_champion(

@@ -143,11 +143,12 @@ def _register(job: _Job, scores: Mapping[str, float]) -> dict[str, Any]:
 
 def summary(task: str, arguments: argparse.Namespace, version: str, reached: float, decision: Decision) -> str:
     """The outcome in one line, such as `iris v1, holdout accuracy 0.967, gate 0.90: champion`."""
+    from gate import format_gate
     from scores import MAIN_SCORE, SHOWN
 
     outcome = f"{arguments.model_name} v{version}, holdout {SHOWN[MAIN_SCORE[task]]} {reached:.3f}"
     reason = f" ({decision.reason})" if decision.reason else ""
-    return f"{outcome}, gate {arguments.min_accuracy:.2f}: {decision.alias}{reason}"
+    return f"{outcome}, gate {format_gate(arguments.min_accuracy)}: {decision.alias}{reason}"
 
 
 def _truth(features: Features) -> Any:
