@@ -8,8 +8,10 @@ three: blobs and Google's objects have no stand-in that pods could use. Charts a
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import socket
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -26,8 +28,9 @@ from external_secrets_stand_in import ExternalSecretsStandIn
 from test_cluster_journey import STEPS, list_cluster
 
 from platform_cli.cluster.access import Access, read_access
+from platform_cli.cluster.lease import LEASE_NAME, hold_lease
 from platform_cli.cluster.outputs import parse_outputs
-from platform_cli.errors import PreflightError
+from platform_cli.errors import PreflightError, StateError
 from platform_cli.tools.kubernetes import Kubernetes
 from platform_cli.tools.kubernetes_kind import NAMESPACE, POD, Kind
 
@@ -162,6 +165,13 @@ def test_an_identity_of_the_cloud_is_a_service_account(
 
 def account_of(pod: dict[str, Any]) -> str:
     return str(pod["spec"]["serviceAccountName"])
+
+
+def test_another_machines_command_is_respected(journey: Journey, kubernetes: Kubernetes, tmp_path: Path) -> None:
+    with hold_lease(kubernetes, LEASE_NAME, home=tmp_path, command="mlops upgrade"):
+        refused = journey.user.mlops("destroy", "--yes", code=StateError.exit_code)
+    assert f"changed by {getpass.getuser()}@{socket.gethostname()}:{tmp_path}: mlops upgrade" in refused.err
+    assert "is up to date" in journey.user.mlops("deploy", "--yes").out
 
 
 def test_destroy_leaves_nothing_on_either_side(journey: Journey, kubernetes: Kubernetes) -> None:

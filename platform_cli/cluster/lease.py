@@ -12,19 +12,23 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from platform_cli.errors import MlopsError, NotFoundError, StateError
+from platform_cli.errors import MlopsError, StateError
 from platform_cli.tools.kubernetes_kind import Kind
 
 if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
 
+LEASE_NAME = "mlops"
+"""Whoever changes the platform on a cluster holds this one."""
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases", namespaced=True)
 NAMESPACE = "kube-system"
 _LASTS_S = 30
 _RENEW_S = 8.0
+_PATIENCE_S = 5.0
 _CONFLICT = 409
 
 
@@ -41,7 +45,7 @@ def hold_lease(kubernetes: Kubernetes, name: str, *, home: Path, command: str) -
     Raises:
         StateError: another command holds it; the message says which.
     """
-    from platform_cli.tools.kubernetes import status_of
+    from platform_cli.tools.kubernetes import Kubernetes, status_of
 
     holder = f"{getpass.getuser()}@{socket.gethostname()}:{home}"
     try:
@@ -50,17 +54,47 @@ def hold_lease(kubernetes: Kubernetes, name: str, *, home: Path, command: str) -
         if status_of(error) == _CONFLICT:
             raise _taken(kubernetes.get(LEASE, name, NAMESPACE) or {}) from error
         raise
+    # A cluster that is gone by the end, with its lease, is not waited for.
+    held = _Held(Kubernetes(kubernetes.access, timeout_s=_PATIENCE_S, patience_s=_PATIENCE_S), name, holder)
     ended = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(kubernetes, name, ended), daemon=True)
+    renewing = threading.Thread(target=held.keep, args=(ended,), daemon=True)
     renewing.start()
     try:
         yield
     finally:
         ended.set()
         renewing.join()
-        # The lease runs out by itself when the cluster is gone by now.
         with contextlib.suppress(MlopsError):
-            kubernetes.delete(LEASE, name, NAMESPACE)
+            held.drop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A lease of ours; one that ran out while we could not renew it may be somebody else's, and is left alone."""
+
+    kubernetes: Kubernetes
+    name: str
+    holder: str
+
+    def keep(self, ended: threading.Event) -> None:
+        """Renew it until the end, in a thread of its own; an API that is away for a moment is tried again."""
+        while not ended.wait(_RENEW_S):
+            with contextlib.suppress(MlopsError):
+                found = self._find()
+                if found is None:
+                    return
+                metadata = {"resourceVersion": found["metadata"]["resourceVersion"]}
+                body = {"metadata": metadata, "spec": {"renewTime": _now()}}
+                self.kubernetes.patch(LEASE, self.name, NAMESPACE, body)
+
+    def drop(self) -> None:
+        """Let others have it at once."""
+        if self._find() is not None:
+            self.kubernetes.delete(LEASE, self.name, NAMESPACE)
+
+    def _find(self) -> dict[str, Any] | None:
+        found = self.kubernetes.get(LEASE, self.name, NAMESPACE)
+        return found if found and found["spec"].get("holderIdentity") == self.holder else None
 
 
 def _acquire(kubernetes: Kubernetes, name: str, holder: str, command: str) -> None:
@@ -76,16 +110,6 @@ def _acquire(kubernetes: Kubernetes, name: str, holder: str, command: str) -> No
         raise _taken(found)
     metadata = {"resourceVersion": found["metadata"]["resourceVersion"], "annotations": annotations}
     kubernetes.patch(LEASE, name, NAMESPACE, {"metadata": metadata, "spec": spec})
-
-
-def _renew(kubernetes: Kubernetes, name: str, ended: threading.Event) -> None:
-    """In a thread of its own; an API that is away for a moment is tried again."""
-    while not ended.wait(_RENEW_S):
-        with contextlib.suppress(MlopsError):
-            try:
-                kubernetes.patch(LEASE, name, NAMESPACE, {"spec": {"renewTime": _now()}})
-            except NotFoundError:
-                return
 
 
 def _has_run_out(spec: Mapping[str, Any]) -> bool:

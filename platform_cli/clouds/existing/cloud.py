@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from platform_cli.clouds.embedded import files
 from platform_cli.clouds.existing.check import list_checks
 from platform_cli.clouds.interface import Proof
-from platform_cli.cluster.lease import hold_lease
+from platform_cli.cluster.lease import LEASE_NAME, hold_lease
 from platform_cli.errors import NotReadyError
 from platform_cli.journal import list_files, read_history
 from platform_cli.plan import Operation
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from platform_cli.status import Layer
     from platform_cli.tools.mlflow import Registry
     from platform_cli.workflow.interface import Engine
-
-LEASE_NAME = "mlops"
 
 
 class ExistingCloud:

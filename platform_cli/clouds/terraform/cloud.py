@@ -31,6 +31,7 @@ from platform_cli.stage import Facts, RemoveFiles, Stage, TerraformRoot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from platform_cli.clouds.interface import Look, Proof
@@ -112,6 +113,10 @@ class TerraformCloud:
                 return removal.remove_files(stage.work, self._home, self._record(), drop)
             case _:
                 return self._composition.run_stage(stage, emit)
+
+    def hold(self, command: str) -> AbstractContextManager[None]:
+        """See `Shared.hold`; Terraform locks its own state."""
+        return self._composition.hold(self._home.root, command)
 
     def list_upgrades(self, before: Facts) -> tuple[Stage, ...]:
         """See `Upgrades.list_upgrades`; the infrastructure is left to a deploy.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from platform_cli.clouds.terraform.removal import ROOT_STAGE
+from platform_cli.cluster.lease import LEASE_NAME, hold_lease
 from platform_cli.cluster.work import ClusterFacts, HelmRelease
 from platform_cli.errors import NotReadyError, PreflightError
 from platform_cli.events import Emit, Notice
@@ -15,6 +17,8 @@ from platform_cli.plan import Operation
 from platform_cli.target import CloudName
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from platform_cli.clouds.interface import Look
     from platform_cli.clouds.terraform.state import Record
     from platform_cli.cluster.outputs import ClusterOutputs
@@ -69,6 +73,22 @@ class Composition:
             outputs=lambda: read_outputs(self._config, self._layout) if known else expect_outputs(self._config),
             known=known,
         )
+
+    @contextmanager
+    def hold(self, home: Path, command: str) -> Iterator[None]:
+        """Keep commands of other machines, with other target folders than `home`, from changing the cluster.
+
+        One that is yet to be made, or cannot be reached, is nobody's.
+
+        Raises:
+            StateError: another command changes it; the message says which.
+        """
+        with ExitStack() as held:
+            if self.is_wanted and self.has_cluster():
+                with suppress(PreflightError):
+                    lease = hold_lease(self.platform.kubernetes, LEASE_NAME, home=home, command=command)
+                    held.enter_context(lease)
+            yield
 
     def renew(self) -> None:
         """Forget what was known of the infrastructure: it has changed."""
