@@ -12,6 +12,7 @@ from argo_fixtures import Bench, find_tree, nodes_of, open_bench, open_local_ben
 
 from platform_cli.errors import InterruptedByUser, NotFoundError, StateError, UsageError
 from platform_cli.events import Event, NodeFinished, NodeStarted, Notice, RunFinished, RunStarted
+from platform_cli.render.cause import find_cause, name_step
 
 OPENERS = {"local": open_local_bench, "cluster": open_bench, "server": open_server_bench}
 CHAIN = """\
@@ -50,6 +51,27 @@ templates:
     suspend: {}
   - name: main
     dag: {tasks: [{name: ask, template: ask}]}
+"""
+
+
+MIXED = """\
+entrypoint: main
+templates:
+  - name: flaky
+    retryStrategy: {limit: 2, retryPolicy: Always}
+    container: {image: IMAGE, command: [sh, -c, "test {{retries}} = 1"]}
+  - name: hopeless
+    retryStrategy: {limit: 1, retryPolicy: Always}
+    container: {image: IMAGE, command: [sh, -c, "echo attempt {{retries}} >&2; exit 5"]}
+  - name: inner
+    dag: {tasks: [{name: harmless, template: fail}]}
+  - name: main
+    dag:
+      tasks:
+        - {name: load, template: flaky}
+        - {name: optional, template: inner, dependencies: [load], continueOn: {failed: true}}
+        - {name: check, template: hopeless, dependencies: [optional]}
+        - {name: say, template: say, dependencies: [check]}
 """
 
 
@@ -118,6 +140,18 @@ def test_a_failed_run_says_why_and_goes_on_where_it_failed(bench: Bench) -> None
     assert after["give"]["finishedAt"] == nodes["give"]["finishedAt"]
     with pytest.raises(StateError, match="nothing to resume"):
         bench.engine.resume(name)
+
+
+def test_the_cause_of_a_failure_is_what_nothing_made_good(bench: Bench) -> None:
+    """An attempt that a later one healed and a failure that the graph went past come first, and are not to blame."""
+    workflow = bench.run(MIXED)
+    nodes = workflow["status"]["nodes"]
+    assert workflow["status"]["phase"] == "Failed"
+    assert nodes_of(workflow)["load(0)"]["phase"] == nodes_of(workflow)["harmless"]["phase"] == "Failed"
+    cause = find_cause(workflow)
+    assert cause is not None
+    assert (cause["displayName"], name_step(cause, nodes)) == ("check(1)", "check")
+    assert cause["message"] == "exit code 5: attempt 1"
 
 
 def test_a_running_run_is_left_stopped_and_only_then_deleted(bench: Bench) -> None:

@@ -17,6 +17,7 @@ import pytest
 from platform_cli.errors import LintError, NotFoundError, PreflightError, StateError, ToolError, UsageError
 from platform_cli.events import NodeFinished, NodeStarted, Notice, RunFinished, RunStarted
 from platform_cli.layout import Layout, find_assets
+from platform_cli.render.cause import find_cause, name_step
 from platform_cli.workflow import argo_retry
 from platform_cli.workflow.argo_artifact import bring_near, fetch, locate, save
 from platform_cli.workflow.argo_engine import ArgoServerEngine, open_server_engine
@@ -335,6 +336,17 @@ def failed_run() -> dict[str, Any]:
     run = run_of("Failed", *nodes, message="child failed", finishedAt="2026-11-21T10:01:00Z")
     run["metadata"]["labels"] = {"workflows.argoproj.io/completed": "true", "team": "blue"}
     return {**run, "spec": {"shutdown": "Stop", "entrypoint": "r"}}
+
+
+def test_the_last_attempt_is_to_blame_and_a_handler_only_when_no_step_is() -> None:
+    run = failed_run()
+    nodes = run["status"]["nodes"]
+    nodes["r-onExit"] |= {"name": "r.onExit", "phase": "Failed", "finishedAt": "2026-11-21T10:00:01Z"}
+    cause = find_cause(run)
+    assert cause is not None
+    assert (cause["displayName"], name_step(cause, nodes)) == ("b(1)", "b")
+    nodes["r-b"]["phase"] = nodes["r-b(1)"]["phase"] = "Succeeded"
+    assert find_cause(run) == nodes["r-onExit"]
 
 
 def test_a_retry_makes_anew_what_failed_and_what_came_after() -> None:

@@ -179,10 +179,10 @@ def _explain(workflow: Mapping[str, Any]) -> WorkflowError:
     from shlex import quote
 
     from platform_cli.errors import WorkflowError
-    from platform_cli.render.run import first_failure, name_step
+    from platform_cli.render.cause import find_cause, name_step
 
     run, status = workflow["metadata"]["name"], workflow["status"]
-    node = first_failure(workflow)
+    node = find_cause(workflow)
     if node is None:
         return WorkflowError(f"run {run} ended {status['phase']}: {status.get('message', '')}".rstrip(": "))
     step = name_step(node, status["nodes"])

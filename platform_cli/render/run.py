@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from platform_cli.render.cause import list_attempts
 from platform_cli.render.line import Line, format_seconds, plain_message
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
 LIST_COLUMNS = ("run", "workflow", "phase", "started", "took")
 _MARKS = {"Succeeded": "✓", "Failed": "✗", "Error": "✗", "Running": "●", "Pending": "○", "Skipped": "-", "Omitted": "-"}
-_FAILED = ("Failed", "Error")
 _UNSEEN_KINDS = ("TaskGroup", "StepGroup")
 
 
@@ -71,8 +71,8 @@ def tree_lines(workflow: Mapping[str, Any], *, verbose: bool = False) -> list[st
 
 def _explain_reuse(node: Mapping[str, Any], nodes: Mapping[str, Any], *, verbose: bool) -> str:
     """Why a node was reused or not; a retry has its last attempt's reason."""
-    children = node.get("children") or ()
-    told = nodes.get(children[-1], {}) if node["type"] == "Retry" and children else node
+    attempts = list_attempts(node, nodes) if node["type"] == "Retry" else []
+    told = nodes[attempts[-1]] if attempts else node
     reuse = told.get("reuse") or {}
     if reuse.get("hit"):
         return f"(reused: {reuse['reason']})"
@@ -81,16 +81,15 @@ def _explain_reuse(node: Mapping[str, Any], nodes: Mapping[str, Any], *, verbose
 
 def _group_nodes(nodes: Mapping[str, Any]) -> dict[str, list[Mapping[str, Any]]]:
     """Nodes by the node they are shown below ("" for the outermost); a retry's only attempt is not shown."""
-    attempts = {
-        child: node for node in nodes.values() if node["type"] == "Retry" for child in node.get("children") or ()
-    }
+    tried = {node["id"]: list_attempts(node, nodes) for node in nodes.values() if node["type"] == "Retry"}
+    retries = {attempt: id_ for id_, attempts in tried.items() for attempt in attempts}
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for node in sorted(nodes.values(), key=lambda node: node.get("startedAt") or "~"):
-        retry = attempts.get(node["id"])
+        retry = retries.get(node["id"])
         if retry is None:
             groups.setdefault(node.get("boundaryID") or "", []).append(node)
-        elif len(retry["children"]) > 1:
-            groups.setdefault(retry["id"], []).append(node)
+        elif len(tried[retry]) > 1:
+            groups.setdefault(retry, []).append(node)
     return groups
 
 
@@ -121,16 +120,3 @@ def find_summary(node: Mapping[str, Any]) -> str:
     """The line that a step wrote about its own result, or nothing."""
     parameters = (node.get("outputs") or {}).get("parameters") or []
     return next((str(item.get("value", "")) for item in parameters if item["name"] == "summary"), "")
-
-
-def first_failure(workflow: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The leaf node that failed first: the cause, where its parents only pass the failure on."""
-    nodes = (workflow.get("status", {}).get("nodes") or {}).values()
-    failed = [node for node in nodes if node["phase"] in _FAILED and node["type"] in ("Pod", "Suspend")]
-    return min(failed, key=lambda node: node.get("finishedAt") or "~", default=None)
-
-
-def name_step(node: Mapping[str, Any], nodes: Mapping[str, Mapping[str, Any]]) -> str:
-    """The step as its author wrote it: an attempt has the name of what was tried."""
-    tried = (other for other in nodes.values() if other["type"] == "Retry" and node["id"] in other.get("children", ()))
-    return str(next(tried, node)["displayName"])
