@@ -8,6 +8,7 @@ import functools
 import io
 import json
 import queue
+import re
 import signal
 import socket
 import subprocess
@@ -236,6 +237,20 @@ def test_services_are_found_by_name() -> None:
     assert caught.value.hint == "did you mean grafana?"
     with pytest.raises(UsageError):
         find_services(["model/"])
+
+
+@pytest.mark.parametrize("model", ["iris", "churn_model", "My model", "Größe/2", "x" * 80, "1st"])
+def test_a_model_is_found_where_deploying_it_puts_it(model: str) -> None:
+    from platform_cli.serving.kserve_manifest import Sizing, Wish, build_service, model_path
+
+    wish = Wish(
+        model=model, version="1", namespace="mlops", runtime="r", service_account="a", sizing=Sizing(autoscaler="none")
+    )
+    (found,) = find_services([f"model/{model}"])
+    assert found.candidates[0] == f"{build_service(wish)['metadata']['name']}-predictor"
+    assert found.path == model_path(model)
+    assert re.fullmatch(r"/v2/models/[A-Za-z0-9_%.-]+", found.path)
+    assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in found.candidates)
 
 
 SECRET = "/api/v1/namespaces/ns/secrets/grafana-admin"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from platform_cli.errors import UsageError
+from platform_cli.serving.kserve_manifest import make_name, model_path
 
 ALL = "all"
 MODEL_PREFIX = "model/"
 MODEL_NAMESPACE = "mlops"
 _MODEL_PORT, _MODEL_LOCAL_PORT = 80, 8500
+# What Kubernetes takes as a name.
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +135,14 @@ def require_known(names: Sequence[str], known: Mapping[str, Service] = DASHBOARD
 
 
 def _model(name: str) -> Service:
+    """A model's Service: the name that deploying it gives, or, where somebody else made it, the model's own."""
     model = name.removeprefix(MODEL_PREFIX)
+    others = (f"{model}-predictor", model) if _NAME.fullmatch(model) else ()
     return Service(
         name=name,
         namespace=MODEL_NAMESPACE,
-        candidates=(f"{model}-predictor", model),
+        candidates=tuple(dict.fromkeys((f"{make_name(model)}-predictor", *others))),
         port=_MODEL_PORT,
         local_port=_MODEL_LOCAL_PORT,
-        path=f"/v2/models/{model}",
+        path=model_path(model),
     )
