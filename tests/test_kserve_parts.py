@@ -102,6 +102,7 @@ def pod(version: str = "3", *, ready: bool = True, name: str = "p", **status: An
     return {
         "metadata": {
             "name": name,
+            "namespace": "mlops",
             "annotations": {"mlops.dev/model-version": version},
             "labels": {SERVICE_LABEL: WISH.name},
             "creationTimestamp": "2026-11-21T15:00:00Z",

@@ -9,13 +9,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from kserve_fixtures import DEADLINE_S, FLOWERS, RUNTIME, Site, runtime
+from kserve_fixtures import DEADLINE_S, FLOWERS, POD_SECURITY, RESTRICTED, RUNTIME, SERVING_IMAGE, Site, runtime
 from pipeline_fixtures import TrainedModel
 from serving_fixtures import call
 
 from platform_cli.cluster.access import Access
+from platform_cli.cluster.health import inspect_models
 from platform_cli.errors import (
     DeadlineError,
     MlopsError,
@@ -372,3 +374,41 @@ def test_a_model_that_was_not_deployed_by_us_is_listed_too(models: Site) -> None
     finally:
         models.serving().undeploy("flower")
     assert models.kubernetes.get(INFERENCE_SERVICE, "by-hand", models.namespace) is None
+
+
+def make_service(site: Site, name: str, *command: str, stopped: bool = False) -> dict[str, Any]:
+    """A model of somebody else's: a container that runs a command."""
+    container = {
+        "name": "kserve-container",
+        "image": SERVING_IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "command": list(command),
+        "securityContext": RESTRICTED,
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
+    }
+    annotations = {"serving.kserve.io/deploymentMode": "Standard", "serving.kserve.io/autoscalerClass": "none"}
+    if stopped:
+        annotations["serving.kserve.io/stop"] = "true"
+    return {
+        "apiVersion": INFERENCE_SERVICE.api_version,
+        "kind": INFERENCE_SERVICE.kind,
+        "metadata": {"name": name, "namespace": site.namespace, "annotations": annotations},
+        "spec": {"predictor": {"securityContext": POD_SECURITY, "minReplicas": 1, "containers": [container]}},
+    }
+
+
+def test_the_status_tells_of_a_model_that_crashes(rule: Site) -> None:
+    rule.kubernetes.apply(make_service(rule, "s-crashes", "false"))
+    rule.kubernetes.apply(make_service(rule, "s-stopped", "false", stopped=True))
+    labels = f"{SERVICE_LABEL}=s-crashes"
+    try:
+        for _, pod in rule.kubernetes.watch(POD, rule.namespace, labels=labels, timeout_s=120):
+            if any(item.get("restartCount") for item in pod["status"].get("containerStatuses") or ()):
+                break
+        (layer,) = inspect_models(rule.kubernetes, rule.namespace)
+        assert layer.health == "degraded"
+        reason = f"1 of 2 not ready: {rule.namespace}/s-crashes: kserve-container ended with 1 (Error)"
+        assert layer.reason == reason
+    finally:
+        for name in ("s-crashes", "s-stopped"):
+            rule.kubernetes.delete(INFERENCE_SERVICE, name, rule.namespace)

@@ -10,8 +10,10 @@ from platform_cli.cluster.application import inspect_applications, read_applicat
 from platform_cli.cluster.observation import find_foreign, find_unready, read_crds
 from platform_cli.errors import MlopsError
 from platform_cli.render.line import count_of
+from platform_cli.serving.kserve_inspection import group_pods, is_served, is_stopped, place_of, tell_unready
+from platform_cli.serving.kserve_manifest import INFERENCE_SERVICE, SERVICE_LABEL
 from platform_cli.status import Health, Layer
-from platform_cli.tools.kubernetes_kind import Kind
+from platform_cli.tools.kubernetes_kind import POD, Kind
 
 if TYPE_CHECKING:
     from platform_cli.cluster.application import Delegation
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
 
 WORKFLOW = Kind("argoproj.io/v1alpha1", "Workflow", "workflows", namespaced=True)
-INFERENCE_SERVICE = Kind("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices", namespaced=True)
 _RUNNING = "workflows.argoproj.io/phase=Running"
 _SHOWN = 3
 
@@ -39,7 +40,7 @@ def inspect(sight: Sight, components: Sequence[Component], delegation: Delegatio
         listed = pool.submit(sight.helm.list)
         crds = pool.submit(read_crds, kubernetes, components)
         unready = pool.submit(find_unready, kubernetes, workloads)
-        counts = pool.submit(_count_workflows, kubernetes), pool.submit(_count_models, kubernetes)
+        counts = pool.submit(_count_workflows, kubernetes), pool.submit(inspect_models, kubernetes)
         others = pool.submit(_inspect_delegated, kubernetes, delegation)
         releases = {(item.namespace, item.name): item for item in listed.result()}
         foreign = find_foreign(components, listed.result(), crds.result())
@@ -95,22 +96,41 @@ def _some(broken: Sequence[str]) -> str:
     return "; ".join(broken[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _count_workflows(kubernetes: Kubernetes) -> tuple[Layer, ...]:
-    return _count(kubernetes, WORKFLOW, "pipelines", "workflow", _RUNNING)
+def inspect_models(kubernetes: Kubernetes, namespace: str | None = None) -> tuple[Layer, ...]:
+    """How the models are, in all namespaces or in one; no layer where KServe is not served.
 
-
-def _count_models(kubernetes: Kubernetes) -> tuple[Layer, ...]:
-    return _count(kubernetes, INFERENCE_SERVICE, "models", "model", "")
-
-
-def _count(kubernetes: Kubernetes, kind: Kind, name: str, noun: str, running: str) -> tuple[Layer, ...]:
-    """How many there are, from one object and what the API says remains; none where the kind is not served."""
-    if kubernetes.find_kind(kind.api_version, kind.kind) is None:
+    One list in pages, and a second one, of their pods, when there is something to explain. Models that somebody stopped
+    are as they should be.
+    """
+    if kubernetes.find_kind(INFERENCE_SERVICE.api_version, INFERENCE_SERVICE.kind) is None:
         return ()
     try:
-        page = kubernetes.list_page(kind, None, {"limit": 1})
-        total = len(page.get("items") or ()) + int(page["metadata"].get("remainingItemCount") or 0)
-        live = sum(1 for _ in kubernetes.list(kind, labels=running)) if running and total else 0
+        return (_judge_models(kubernetes, namespace),)
     except MlopsError as error:
-        return (Layer(name, Health.UNKNOWN, error.message),)
-    return (Layer(name, Health.OK, f"{count_of(total, noun)}" + (f", {live} running" if running else "")),)
+        return (Layer("models", Health.UNKNOWN, error.message),)
+
+
+def _judge_models(kubernetes: Kubernetes, namespace: str | None) -> Layer:
+    services = list(kubernetes.list(INFERENCE_SERVICE, namespace))
+    wanted = [service for service in services if not is_stopped(service)]
+    broken = [service for service in wanted if not is_served(service)]
+    if broken:
+        pods = group_pods(kubernetes.list(POD, namespace, labels=SERVICE_LABEL))
+        reasons = sorted(f"{'/'.join(place_of(item))}: {tell_unready(item, pods[place_of(item)])}" for item in broken)
+        health = Health.DOWN if len(broken) == len(wanted) else Health.DEGRADED
+        return Layer("models", health, f"{len(broken)} of {len(wanted)} not ready: {_some(reasons)}")
+    stopped = len(services) - len(wanted)
+    return Layer("models", Health.OK, count_of(len(services), "model") + (f", {stopped} stopped" if stopped else ""))
+
+
+def _count_workflows(kubernetes: Kubernetes) -> tuple[Layer, ...]:
+    """How many there are, from one object and what the API says remains; none where the kind is not served."""
+    if kubernetes.find_kind(WORKFLOW.api_version, WORKFLOW.kind) is None:
+        return ()
+    try:
+        page = kubernetes.list_page(WORKFLOW, None, {"limit": 1})
+        total = len(page.get("items") or ()) + int(page["metadata"].get("remainingItemCount") or 0)
+        live = sum(1 for _ in kubernetes.list(WORKFLOW, labels=_RUNNING)) if total else 0
+    except MlopsError as error:
+        return (Layer("pipelines", Health.UNKNOWN, error.message),)
+    return (Layer("pipelines", Health.OK, f"{count_of(total, 'workflow')}, {live} running"),)

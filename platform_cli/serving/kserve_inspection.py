@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from platform_cli.errors import NotFoundError
 from platform_cli.serving.interface import Endpoint, ServingState
-from platform_cli.serving.kserve_manifest import CONTAINER, MODEL, VERSION, model_path, read_storage_uri
+from platform_cli.serving.kserve_manifest import CONTAINER, MODEL, SERVICE_LABEL, VERSION, model_path, read_storage_uri
 
 Object = Mapping[str, Any]
 _STOPPED = "serving.kserve.io/stop"
@@ -79,6 +80,38 @@ def version_of(pod: Object) -> str:
     return str((pod["metadata"].get("annotations") or {}).get(VERSION, ""))
 
 
+def is_stopped(service: Object) -> bool:
+    """Whether somebody stopped it by KServe's annotation."""
+    return (service["metadata"].get("annotations") or {}).get(_STOPPED) == "true"
+
+
+def is_served(service: Object) -> bool:
+    """Whether it takes requests, as KServe tells."""
+    return _find_condition(service, "Ready").get("status") == "True"
+
+
+def tell_unready(service: Object, pods: Sequence[Object]) -> str:
+    """Why a model takes no requests: what is wrong with its pods, else what KServe says."""
+    endpoint = inspect_service(service, pods)
+    if endpoint.state is ServingState.CRASHED:
+        return endpoint.reason
+    ready = _find_condition(service, "Ready")
+    return str(ready.get("message") or ready.get("reason") or endpoint.reason or "KServe does not call it ready")
+
+
+def place_of(service: Object) -> tuple[str, str]:
+    """Namespace and name of an InferenceService."""
+    return service["metadata"]["namespace"], service["metadata"]["name"]
+
+
+def group_pods(pods: Iterable[Object]) -> defaultdict[tuple[str, str], list[Object]]:
+    """Pods by the place of their InferenceService; none for those that have none."""
+    groups: defaultdict[tuple[str, str], list[Object]] = defaultdict(list)
+    for pod in pods:
+        groups[pod["metadata"]["namespace"], pod["metadata"]["labels"][SERVICE_LABEL]].append(pod)
+    return groups
+
+
 def suggest_service(name: str, services: Sequence[Object]) -> NotFoundError:
     """The error for a model that is not deployed, with the nearest that is."""
     names = [read_model(service)[0] for service in services]
@@ -87,14 +120,18 @@ def suggest_service(name: str, services: Sequence[Object]) -> NotFoundError:
     return NotFoundError(f"model '{name}' is not deployed", hint=f"did you mean '{near[0]}'?" if near else deployed)
 
 
+def _find_condition(service: Object, kind: str) -> Object:
+    conditions = (service.get("status") or {}).get("conditions") or ()
+    return next((condition for condition in conditions if condition["type"] == kind), {})
+
+
 def _judge(service: Object, living: Sequence[Object], ready: Sequence[Object], wanted: str) -> tuple[ServingState, str]:
-    annotations = service["metadata"].get("annotations") or {}
     trouble = next((reason for pod in living if not is_ready(pod) for reason in _troubles(pod)), "")
     if ready and _answering(ready, wanted) != wanted:
         return ServingState.READY, f"version {wanted} is not ready yet{f': {trouble}' if trouble else ''}"
     if ready:
         return ServingState.READY, ""
-    if annotations.get(_STOPPED) == "true":
+    if is_stopped(service):
         return ServingState.STOPPED, "it was stopped by an annotation"
     trouble = trouble or _failure(service)
     return (ServingState.CRASHED, trouble) if trouble else (ServingState.STARTING, _progress(living))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,10 @@ from platform_cli.errors import DeadlineError, MlopsError, NotReadyError, StateE
 from platform_cli.serving.interface import Endpoint, ServingState, Size
 from platform_cli.serving.kserve_inspection import (
     find_url,
+    group_pods,
     inspect_service,
     is_ready,
+    place_of,
     read_model,
     suggest_service,
     version_of,
@@ -109,13 +110,9 @@ class KServeServing:
 
     def list(self) -> tuple[Endpoint, ...]:
         """See `Serving.list`. Two lists of the API, in pages, however many models there are."""
-        pods: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for pod in self._kubernetes.list(POD, self._namespace, labels=SERVICE_LABEL):
-            pods[pod["metadata"]["labels"][SERVICE_LABEL]].append(pod)
+        pods = group_pods(self._kubernetes.list(POD, self._namespace, labels=SERVICE_LABEL))
         services = self._kubernetes.list(INFERENCE_SERVICE, self._namespace)
-        found = [
-            inspect_service(service, pods[service["metadata"]["name"]], domain=self._domain) for service in services
-        ]
+        found = [inspect_service(service, pods[place_of(service)], domain=self._domain) for service in services]
         return tuple(sorted(found, key=lambda endpoint: endpoint.name))
 
     def get(self, name: str) -> Endpoint:
