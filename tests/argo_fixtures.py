@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from chart_fixtures import STAND_IN_IMAGE
+from own_chart import SCIENTISTS, list_rules
 
 from platform_cli.cluster.access import Access, read_access
 from platform_cli.events import Event, LogLine, NodeFinished, Notice
@@ -146,17 +147,9 @@ def open_namespace(kubernetes: Kubernetes, *, quota: Mapping[str, str] | None = 
 def _list_objects(name: str, quota: Mapping[str, str] | None) -> Iterator[dict[str, Any]]:
     yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     place = {"namespace": name, "name": "argo-workflow"}
-    rbac = "rbac.authorization.k8s.io"
     yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place}
     rule = {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
-    yield {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": place, "rules": [rule]}
-    yield {
-        "apiVersion": f"{rbac}/v1",
-        "kind": "RoleBinding",
-        "metadata": place,
-        "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "argo-workflow"},
-        "subjects": [{"kind": "ServiceAccount", "name": "argo-workflow", "namespace": name}],
-    }
+    yield from _grant(place, [rule], {"kind": "ServiceAccount", **place})
     if quota is not None:
         metadata = {"namespace": name, "name": "small"}
         yield {
@@ -169,10 +162,11 @@ def _list_objects(name: str, quota: Mapping[str, str] | None) -> Iterator[dict[s
 
 @contextmanager
 def open_bench(folder: Path, *, quota: Mapping[str, str] | None = None) -> Iterator[Bench]:
-    """Argo through the API of the cluster of KUBECONFIG."""
+    """Argo through the API of the cluster of KUBECONFIG, as a data scientist."""
     kubernetes = Kubernetes(open_cluster())
     with open_namespace(kubernetes, quota=quota) as namespace:
-        yield Bench(folder, ArgoEngine(kubernetes, namespace, patience=QUICK), namespace=namespace)
+        scientist = become_scientist(kubernetes, namespace)
+        yield Bench(folder, ArgoEngine(scientist, namespace, patience=QUICK), namespace=namespace)
 
 
 @dataclass
@@ -229,27 +223,27 @@ def start_server(program: str, folder: Path) -> Iterator[str]:
             process.wait(30)
 
 
+def become_scientist(kubernetes: Kubernetes, namespace: str) -> Kubernetes:
+    """The cluster as a data scientist has it, with the namespace in the place of `argo`."""
+    access = kubernetes.access
+    context = {"cluster": "c", "user": "scientist", "namespace": namespace}
+    kubeconfig = {
+        **access.kubeconfig,
+        "clusters": [{"name": "c", "cluster": access.cluster}],
+        "users": [{"name": "scientist", "user": {"token": make_token(kubernetes, namespace)}}],
+        "contexts": [{"name": "scientist", "context": context}],
+        "current-context": "scientist",
+    }
+    return Kubernetes(Access(kubeconfig, "scientist"))
+
+
 def make_token(kubernetes: Kubernetes, namespace: str) -> str:
-    """A token that may do in one namespace what a data scientist may."""
+    """A token that may do in one namespace what the platform's chart lets data scientists do in `argo`."""
     place = {"namespace": namespace, "name": "scientist"}
-    rbac = "rbac.authorization.k8s.io"
-    rules = [
-        {"apiGroups": ["argoproj.io"], "resources": ["workflows", "workflowtemplates"], "verbs": ["*"]},
-        {"apiGroups": [""], "resources": ["pods", "pods/log"], "verbs": ["get", "list", "watch", "delete"]},
-    ]
-    reference = {"apiGroup": rbac, "kind": "Role", "name": "scientist"}
     subject = {"kind": "ServiceAccount", "name": "scientist", "namespace": namespace}
     kubernetes.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place})
-    kubernetes.apply({"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": place, "rules": rules})
-    kubernetes.apply(
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "RoleBinding",
-            "metadata": place,
-            "roleRef": reference,
-            "subjects": [subject],
-        }
-    )
+    for obj in _grant(place, list_rules(SCIENTISTS, "argo"), subject):
+        kubernetes.apply(obj)
     annotations = {"kubernetes.io/service-account.name": "scientist"}
     metadata = {**place, "annotations": annotations}
     kubernetes.apply(
@@ -259,6 +253,21 @@ def make_token(kubernetes: Kubernetes, namespace: str) -> str:
         if token := (secret.get("data") or {}).get("token"):
             return base64.b64decode(token).decode()
     pytest.fail("the cluster has made no token for the service account")
+
+
+def _grant(
+    place: Mapping[str, str], rules: list[dict[str, Any]], subject: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
+    rbac = "rbac.authorization.k8s.io"
+    reference = {"apiGroup": rbac, "kind": "Role", "name": place["name"]}
+    yield {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": place, "rules": rules}
+    yield {
+        "apiVersion": f"{rbac}/v1",
+        "kind": "RoleBinding",
+        "metadata": place,
+        "roleRef": reference,
+        "subjects": [subject],
+    }
 
 
 def find_port() -> int:

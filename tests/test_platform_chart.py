@@ -15,50 +15,22 @@ from typing import Any
 
 import pytest
 import yaml
+from own_chart import CHART, OPERATORS, SCIENTISTS, VIEWERS, list_rules, may, objects, of_kind, render
 from target_samples import CLOUDS, make_config, make_outputs, select
 
 from platform_cli.cluster.bundle import list_images
-from platform_cli.cluster.chart import find_chart
 from platform_cli.cluster.value import build_values
 from platform_cli.errors import ToolError
 from platform_cli.serving.kserve_manifest import Sizing, Wish, build_service
 from platform_cli.tools.helm import open_renderer
 from platform_cli.tools.helm_manifest import parse_manifests
 from platform_cli.tools.kubernetes import Kubernetes
+from platform_cli.tools.kubernetes_kind import CLUSTER_ROLE
 
-ROOT = Path(__file__).resolve().parent.parent
-CHART = ROOT / "infrastructure" / "helm" / "charts" / "platform"
+ROOT = CHART.parents[3]
 CRDS = ROOT.parent / "shared" / "crds"
-LAYERS = ("platform", "platform-secrets", "platform-catalog")
 # Definitions that no folder of ours has: Gateway API comes with the gateway's chart.
 WITHOUT_CRD = {"GatewayClass", "Gateway"}
-
-
-@cache
-def render(cloud: str) -> dict[str, tuple[dict[str, Any], ...]]:
-    """What each layer of our chart makes on a cloud."""
-    config, outputs, helm = make_config(cloud), make_outputs(cloud), open_renderer()
-    return {
-        item.name: helm.render(
-            find_chart(item, config.charts),
-            name=item.release,
-            namespace=item.namespace,
-            values=build_values(item, config, outputs),
-            kube_version="1.35",
-        )
-        for item in select(cloud)
-        if item.is_ours
-    }
-
-
-def objects(cloud: str) -> tuple[dict[str, Any], ...]:
-    return tuple(item for layer in render(cloud).values() for item in layer)
-
-
-def of_kind(cloud: str, kind: str) -> dict[str, dict[str, Any]]:
-    """By `namespace/name`."""
-    found = [item for item in objects(cloud) if item["kind"] == kind]
-    return {f"{item['metadata'].get('namespace', '')}/{item['metadata']['name']}": item for item in found}
 
 
 def is_custom(item: dict[str, Any]) -> bool:
@@ -453,29 +425,104 @@ def test_pod_security_takes_our_pods_and_no_others(kubernetes: Kubernetes, space
 
 
 POD_KEYS = ("containers", "initContainers", "securityContext", "volumes")
-# Who may do what: group, verb, resource, namespace.
+RUN, TEMPLATE, MODEL = "workflows.argoproj.io", "workflowtemplates.argoproj.io", "inferenceservices.serving.kserve.io"
+BUDGET, DEPLOYED = "poddisruptionbudgets.policy", "deployments.apps"
+# What reading the store takes: its keys, then a forward to its pod.
+STORE = [
+    ("get", "secrets", "argo", "object-store"),
+    ("get", "services", "mlops-system", "object-store"),
+    ("list", "pods", "mlops-system"),
+    ("create", "pods/portforward", "mlops-system"),
+    ("get", "pods/portforward", "mlops-system"),
+]
+
+
+def forwarding(namespace: str) -> list[tuple[str, ...]]:
+    """What a forward to a Service there takes; newer API servers ask for `create`, older ones for `get`."""
+    asked = [("get", "services"), ("list", "pods"), ("get", "pods/portforward"), ("create", "pods/portforward")]
+    return [(verb, resource, namespace) for verb, resource in asked]
+
+
+def each(namespace: str, resource: str, *verbs: str) -> list[tuple[str, ...]]:
+    return [(verb, resource, namespace) for verb in verbs]
+
+
+# What each command of a data scientist asks the API for: verb, resource, namespace and, where it is one only, name.
+ASKED_BY: dict[str, list[tuple[str, ...]]] = {
+    "pipeline submit": [
+        *each("argo", RUN, "create", "get", "list", "watch"),
+        *each("argo", TEMPLATE, "create", "patch"),
+        *each("argo", "configmaps", "create", "patch"),
+    ],
+    "pipeline list": each("argo", RUN, "list", "get"),
+    "pipeline get": [*each("argo", RUN, "get"), *each("argo", "pods", "get"), *each("argo", "events", "list")],
+    "pipeline logs": [*each("argo", RUN, "get", "watch"), *each("argo", "pods/log", "get"), *STORE],
+    "pipeline stop": each("argo", RUN, "get", "patch"),
+    "pipeline submit --resume": [*each("argo", RUN, "get", "patch", "watch"), *each("argo", "pods", "delete")],
+    "pipeline delete": each("argo", RUN, "get", "delete"),
+    "pipeline artifacts": [*each("argo", RUN, "get"), *STORE],
+    "model list": [*each("mlops", MODEL, "list"), *each("mlops", "pods", "list"), *forwarding("mlflow")],
+    "model get": [*each("mlops", MODEL, "get", "list"), *each("mlops", "pods", "list")],
+    "model deploy": [
+        *each("mlops", MODEL, "get", "create", "patch", "delete", "list", "watch"),
+        *each("mlops", BUDGET, "create", "patch"),
+        *each("mlops", DEPLOYED, "get", "list", "watch"),
+        *each("mlops", "pods", "get", "list", "watch"),
+        # Why a model does not come up.
+        *each("mlops", "pods/log", "get"),
+        *each("mlops", "events", "list"),
+        *each("mlops", "replicasets.apps", "list"),
+        *each("mlops", "persistentvolumeclaims", "get"),
+        *forwarding("mlops"),
+        *forwarding("mlflow"),
+    ],
+    "model undeploy": [
+        *each("mlops", MODEL, "get", "list", "watch", "delete"),
+        *each("mlops", "pods", "list", "watch"),
+    ],
+    "predict": [*each("mlops", MODEL, "get", "list"), *forwarding("mlops")],
+    "port-forward mlflow": forwarding("mlflow"),
+    "port-forward argo-wf": forwarding("argo"),
+    "port-forward grafana": forwarding("monitoring"),
+    "port-forward model/NAME": forwarding("mlops"),
+}
+# Who may do what besides: group, verb, resource, namespace and name.
 CAN = [
-    ("mlops:viewers", "list", "workflows.argoproj.io", "argo"),
-    ("mlops:viewers", "get", "pods/log", "argo"),
-    ("mlops:data-scientists", "create", "workflows.argoproj.io", "argo"),
-    ("mlops:data-scientists", "delete", "workflows.argoproj.io", "argo"),
-    ("mlops:data-scientists", "create", "inferenceservices.serving.kserve.io", "mlops"),
-    ("mlops:data-scientists", "create", "pods/portforward", "mlflow"),
-    ("mlops:operators", "delete", "deployments.apps", "argocd"),
-    ("mlops:operators", "get", "secrets", "mlflow"),
+    *((SCIENTISTS, *row) for row in dict.fromkeys(row for rows in ASKED_BY.values() for row in rows)),
+    (VIEWERS, "list", RUN, "argo"),
+    (VIEWERS, "get", "pods/log", "argo"),
+    (OPERATORS, "delete", DEPLOYED, "argocd"),
+    (OPERATORS, "get", "secrets", "mlflow"),
 ]
 CANNOT = [
-    ("mlops:viewers", "create", "workflows.argoproj.io", "argo"),
-    ("mlops:viewers", "get", "secrets", "argo"),
-    ("mlops:viewers", "create", "pods/portforward", "mlflow"),
-    ("mlops:data-scientists", "get", "secrets", "argo"),
-    ("mlops:data-scientists", "get", "secrets", "mlflow"),
-    ("mlops:data-scientists", "create", "workflows.argoproj.io", "mlops"),
-    ("mlops:data-scientists", "create", "pods/exec", "mlops"),
-    ("mlops:data-scientists", "delete", "deployments.apps", "mlflow"),
-    ("mlops:data-scientists", "list", "pods", "argocd"),
-    ("mlops:operators", "delete", "deployments.apps", "kube-system"),
-    ("mlops:operators", "get", "secrets", "kube-system"),
+    (VIEWERS, "create", RUN, "argo"),
+    (VIEWERS, "get", "secrets", "argo"),
+    (VIEWERS, "get", "secrets", "argo", "object-store"),
+    (VIEWERS, "delete", "pods", "argo"),
+    (VIEWERS, "create", "pods/portforward", "mlflow"),
+    (VIEWERS, "create", "pods/portforward", "mlops-system"),
+    (SCIENTISTS, "get", "secrets", "argo"),
+    (SCIENTISTS, "get", "secrets", "argo", "mlflow-database"),
+    (SCIENTISTS, "list", "secrets", "argo"),
+    (SCIENTISTS, "get", "secrets", "mlflow"),
+    (SCIENTISTS, "get", "secrets", "mlflow", "object-store"),
+    (SCIENTISTS, "get", "secrets", "mlops-system", "object-store"),
+    (SCIENTISTS, "create", RUN, "mlops"),
+    (SCIENTISTS, "create", "pods", "argo"),
+    (SCIENTISTS, "create", "pods", "mlops"),
+    (SCIENTISTS, "delete", "pods", "mlops"),
+    (SCIENTISTS, "delete", "pods", "mlflow"),
+    (SCIENTISTS, "delete", "pods", "mlops-system"),
+    (SCIENTISTS, "deletecollection", "pods", "argo"),
+    (SCIENTISTS, "create", "pods/exec", "argo"),
+    (SCIENTISTS, "create", "pods/exec", "mlops"),
+    (SCIENTISTS, "create", "pods/exec", "mlops-system"),
+    (SCIENTISTS, "delete", DEPLOYED, "mlflow"),
+    (SCIENTISTS, "list", "pods", "argocd"),
+    (SCIENTISTS, "create", "pods/portforward", "argocd"),
+    (SCIENTISTS, "list", "services", "mlops-system"),
+    (OPERATORS, "delete", DEPLOYED, "kube-system"),
+    (OPERATORS, "get", "secrets", "kube-system"),
     ("mlops:strangers", "list", "pods", "argo"),
     # What a model's code could ask for, and any pod's that names no account.
     ("system:serviceaccounts:mlops", "get", "secrets", "mlops"),
@@ -488,35 +535,67 @@ CANNOT = [
 ]
 
 
+@pytest.mark.parametrize("command", list(ASKED_BY))
+def test_a_data_scientist_may_do_what_the_command_asks_for(command: str) -> None:
+    assert [row for row in ASKED_BY[command] if not may(SCIENTISTS, *row)] == []
+
+
+@pytest.mark.parametrize("row", CANNOT, ids="-".join)
+def test_roles_do_not_allow_more(row: tuple[str, ...]) -> None:
+    assert not may(*row)
+
+
+@pytest.mark.parametrize("cloud", ["aws", "azure", "gcp"])
+def test_with_a_bucket_nobody_needs_keys(cloud: str) -> None:
+    assert not may(SCIENTISTS, "get", "secrets", "argo", "object-store", cloud=cloud)
+    assert list_rules(SCIENTISTS, "mlops-system", cloud) == []
+
+
+def test_the_keys_of_a_store_of_ones_own_can_be_read() -> None:
+    from platform_cli.cluster.outputs import existing_outputs
+
+    store = {"uri": "s3://bucket", "endpoint": "http://172.30.0.1:5566", "secret": "keys"}
+    config = make_config("existing", existing={"artifact_store": store})
+    values = build_values(select("existing")[0], config, existing_outputs(config))
+    assert values["roles"] == {"artifactSecret": "keys"}
+    found = open_renderer().render(CHART, name="platform", namespace="mlops-system", values=values)
+    names = [rule["resourceNames"] for item in found if item["kind"] == "Role" for rule in item["rules"]]
+    assert names == [["keys"]]
+
+
 @pytest.fixture(scope="module")
 def bound(kubernetes: Kubernetes, spaces: dict[str, str]) -> Iterator[dict[str, str]]:
     """The roles, under names of this test's own, bound in its namespaces."""
-    from platform_cli.tools.kubernetes_kind import Kind
-
     mark = spaces["argo"].removesuffix("-argo")
-    cluster_role = Kind("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False)
     names = []
     for item in of_kind("existing", "ClusterRole").values():
         names.append(f"{mark}-{item['metadata']['name']}")
         kubernetes.apply({**item, "metadata": {**item["metadata"], "name": names[-1]}})
-    for item in of_kind("existing", "RoleBinding").values():
-        metadata = {**item["metadata"], "namespace": spaces[item["metadata"]["namespace"]]}
-        role = {**item["roleRef"], "name": f"{mark}-{item['roleRef']['name']}"}
-        kubernetes.apply({**item, "metadata": metadata, "roleRef": role})
+    for item in (*of_kind("existing", "Role").values(), *of_kind("existing", "RoleBinding").values()):
+        kubernetes.apply(move_role(item, spaces, mark))
     yield spaces
     for name in names:
-        kubernetes.delete(cluster_role, name)
+        kubernetes.delete(CLUSTER_ROLE, name)
+
+
+def move_role(item: dict[str, Any], spaces: dict[str, str], mark: str) -> dict[str, Any]:
+    """A Role or its binding in the namespace that stands for its own; what it refers to has its new name."""
+    moved = {**item, "metadata": {**item["metadata"], "namespace": spaces[item["metadata"]["namespace"]]}}
+    if item.get("roleRef", {}).get("kind") == "ClusterRole":
+        moved["roleRef"] = {**item["roleRef"], "name": f"{mark}-{item['roleRef']['name']}"}
+    return moved
 
 
 @pytest.mark.cluster
 @pytest.mark.parametrize(("row", "expected"), [(row, True) for row in CAN] + [(row, False) for row in CANNOT])
 def test_roles_allow_what_they_say(
-    kubernetes: Kubernetes, bound: dict[str, str], row: tuple[str, str, str, str], *, expected: bool
+    kubernetes: Kubernetes, bound: dict[str, str], row: tuple[str, ...], *, expected: bool
 ) -> None:
-    group, verb, resource, space = row
+    group, verb, resource, space, *name = row
     kind, _, part = resource.partition("/")
-    name, _, api = kind.partition(".")
-    wish = {"verb": verb, "group": api, "resource": name, "subresource": part, "namespace": bound.get(space, space)}
-    spec = {"user": "somebody", "groups": [group], "resourceAttributes": wish}
+    plural, _, api = kind.partition(".")
+    wish = {"verb": verb, "group": api, "resource": plural, "subresource": part, "namespace": bound.get(space, space)}
+    attributes = {**wish, "name": name[0] if name else ""}
+    spec = {"user": "somebody", "groups": [group], "resourceAttributes": attributes}
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "metadata": {}, "spec": spec}
     assert kubernetes.create(review)["status"]["allowed"] is expected

@@ -43,6 +43,7 @@ def map_foundation(site: Site) -> Values:
             "podLabels": dict(site.identity("kserve").pod_labels),
         },
         "networkPolicies": {"egressPorts": _list_ports(site)},
+        "roles": {"artifactSecret": site.store("argo").secret},
         "objectStore": {"enabled": not site.has_bucket, "initImage": image_of("tracking", site.config, site.outputs)},
     }
 

@@ -14,3 +14,26 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
+
+{{- /* Binds a Role to data scientists: given the root, a namespace and the Role's name without its prefix. */}}
+{{- define "platform.scientists" -}}
+{{- $root := index . 0 }}
+{{- with $root.Values.roles.dataScientists }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: mlops-data-scientist-{{ index $ 2 }}
+  namespace: {{ index $ 1 }}
+  labels:
+    {{- include "platform.labels" $root | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: mlops-{{ index $ 2 }}
+subjects:
+  {{- range . }}
+  - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: {{ . | quote }}}
+  {{- end }}
+{{- end }}
+{{- end }}
