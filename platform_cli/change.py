@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_cli.apply import apply_plan
-from platform_cli.clouds.interface import Look, Shared, ignore
+from platform_cli.clouds.interface import Look, Shared, Upgrades, ignore
 from platform_cli.doctor import run_checks
 from platform_cli.errors import PreflightError, RefusedError, StateError
 from platform_cli.events import Emit, Notice
@@ -32,11 +32,15 @@ def plan_deploy(
 ) -> Plan:
     """What a deploy would do now, or what the saved plan does. Changes nothing; `offline` asks no cloud.
 
+    Its notes are the components that would get another version: a deploy refuses those.
+
     Raises:
         RefusedError: the saved plan is stale or for another target.
     """
     look = Look(operation=Operation.DEPLOY, emit=emit, saved=saved.terraform if saved else None, offline=offline)
-    plan = build_plan(Operation.DEPLOY, str(target), cloud.list_stages(), cloud.observe(look))
+    stages, facts = cloud.list_stages(), cloud.observe(look)
+    notes = cloud.list_notes(stages, facts) if isinstance(cloud, Upgrades) else ()
+    plan = build_plan(Operation.DEPLOY, str(target), stages, facts, notes=notes)
     if saved is not None:
         saved.require_same(plan)
     return plan
@@ -64,7 +68,8 @@ def deploy(
     plan.
 
     Raises:
-        RefusedError: the answer was no, data would be lost, or the saved plan is stale; nothing was changed.
+        RefusedError: the answer was no, data would be lost, a component would get another version, or the saved plan
+            is stale; nothing was changed.
         StateError: another command changes the target.
         PreflightError: the machine is not fit; nothing was changed.
         MlopsError: a stage failed; the next deploy goes on from there.
@@ -72,6 +77,7 @@ def deploy(
     with changing(home, target, "mlops deploy"):
         _require_fit(cloud, target, emit)
         plan = plan_deploy(cloud, target, emit=emit, saved=saved)
+        _refuse_moves(plan)
         if not allow_replace:
             refuse_loss(plan)
         confirm(plan)
@@ -134,6 +140,16 @@ def _drop_broken_journal(home: TargetHome) -> None:
         read_history(home.journal)
     except StateError:
         Journal(home.journal).discard()
+
+
+def _refuse_moves(plan: Plan) -> None:
+    """Leave versions to the command that backs up before it moves them, and can go back."""
+    if plan.notes:
+        raise RefusedError(
+            f"{plan.target}: installed components would get another version; nothing was changed",
+            hint="mlops upgrade moves them, after a backup",
+            details=plan.notes,
+        )
 
 
 def refuse_loss(plan: Plan) -> None:

@@ -56,7 +56,9 @@ def test_only_what_differs_is_changed(platform_cluster: Cluster) -> None:
     cluster.deploy()
     assert cluster.kubernetes.get(CONFIG_MAP, "b", cluster.space("one")) is not None
     cluster.add("one", make_object("ConfigMap", "a", data={"a": "2"}), version="1.0.1")
-    planned = cluster.deploy().changes[0]
+    with pytest.raises(RefusedError, match="installed components would get another version; nothing was changed"):
+        cluster.deploy()
+    planned = cluster.upgrade().changes[1]
     assert planned.reason == "1.0.0 to 1.0.1; 1 to update, 1 to destroy"
     assert cluster.kubernetes.get(CONFIG_MAP, "a", cluster.space("one"))["data"] == {"a": "2"}
     assert cluster.kubernetes.get(CONFIG_MAP, "b", cluster.space("one")) is None

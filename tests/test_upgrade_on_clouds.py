@@ -78,6 +78,16 @@ def test_components_move_after_a_backup_and_terraform_has_no_part_in_it(tmp_path
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
+def test_a_deploy_knows_what_would_move_where_terraform_made_the_cluster(tmp_path: Path, cloud: str) -> None:
+    record_cluster(tmp_path, cloud)
+    target = open_target(make_config(cloud), tmp_path)
+    stages = target.list_stages()
+    assert isinstance(stages[0].work, TerraformRoot)
+    assert target.list_notes(stages, seen("0.0.1")) == ("platform: 0.0.1 to 0.1.0",)
+    assert target.list_notes(stages, seen("0.1.0")) == target.list_notes(stages, Facts()) == ()
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
 def test_what_is_not_there_cannot_be_upgraded(tmp_path: Path, cloud: str) -> None:
     config = make_config(cloud)
     with pytest.raises(NotReadyError, match=f"{cloud}/dev has no components: it is not deployed"):
