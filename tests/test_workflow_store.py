@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from platform_cli.errors import NotFoundError, StateError, ToolError
@@ -233,6 +233,7 @@ def test_the_environments_fingerprint_is_stable():
 
 
 @settings(max_examples=80, deadline=None)
+@example([b"\n\0"])
 @given(st.lists(st.binary(max_size=60), max_size=8))
 def test_a_log_holds_every_line_whatever_the_pieces(tmp_path_factory, pieces):
     path = tmp_path_factory.mktemp("log") / "log"

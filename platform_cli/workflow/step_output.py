@@ -42,11 +42,11 @@ class StepOutput:
             del tail[:-RESULT_BYTES]
         if self._room[stream] <= 0:
             return
-        lines, _, rest = (self._partial[stream] + data).rpartition(b"\n")
+        lines, end, rest = (self._partial[stream] + data).rpartition(b"\n")
         if len(rest) > _LINE_BYTES:
-            lines, rest = self._partial[stream] + data, b""
+            lines, end, rest = self._partial[stream] + data, b"\n", b""
         self._partial[stream] = rest
-        if lines or data.endswith(b"\n"):
+        if end:
             self._write(stream, lines)
 
     def finish(self) -> None:
