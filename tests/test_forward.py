@@ -138,7 +138,8 @@ def swallow(channel: Channel) -> None:
 
 
 def forwards(*channels: Reply) -> dict[str, list[Reply]]:
-    return {f"GET {PODS}": [pods(pod())], f"GET {PODS}/web-1/portforward": list(channels)}
+    """A ready pod that is reached at first, as is tried before a port is served; then it does this."""
+    return {f"GET {PODS}": [pods(pod())], f"GET {PODS}/web-1/portforward": [Reply(channel=echo), *channels]}
 
 
 def ask(port: int, question: bytes = b"hello") -> bytes:
@@ -152,7 +153,7 @@ def test_what_was_sent_reaches_the_pod_that_answers(trouble: Reply) -> None:
     replies = forwards(trouble, refusal(404, "NotFound", "pod not found"), Reply(channel=echo))
     with KubernetesStandIn(replies) as api, open_forward(api.access(), "ns", "app=web", 8000) as port:
         assert ask(port) == b"hello"
-    assert [seen.query for seen in api.seen if seen.path.endswith("/portforward")] == [{"ports": "8000"}] * 3
+    assert [seen.query for seen in api.seen if seen.path.endswith("/portforward")] == [{"ports": "8000"}] * 4
 
 
 def test_a_pod_that_ends_after_it_answered_ends_the_connection() -> None:
@@ -170,7 +171,7 @@ def test_a_pod_that_ends_after_it_answered_ends_the_connection() -> None:
         client.sendall(b"hello")
         assert client.recv(1024) == b"hello"
         assert client.recv(1024) == b""
-    assert len([seen for seen in api.seen if seen.path.endswith("/portforward")]) == 1
+    assert len([seen for seen in api.seen if seen.path.endswith("/portforward")]) == 2
 
 
 def test_connections_stay_apart_and_end_with_the_forward() -> None:
@@ -215,14 +216,77 @@ def states(changes: queue.Queue[tuple[str, str]], *wanted: str) -> list[str]:
 
 
 def test_every_change_is_told_once() -> None:
-    replies = {f"GET {PODS}": [pods(pod()), pods(pod()), pods(), Reply({}, 503), pods(pod())]}
-    changes: queue.Queue[tuple[str, str]] = queue.Queue()
-    with (
-        KubernetesStandIn(replies) as api,
-        Forward(open_api(api.access()), "ns", "app=web", 80, tell=lambda *told: changes.put(told), look_s=0.1),
-    ):
+    seen = [pods(pod()), pods(pod()), pods(), Reply({}, 503), pods(pod())]
+    with KubernetesStandIn({**forwards(), f"GET {PODS}": seen}) as api, watched(api) as (_, changes):
         details = states(changes, "open", "waiting", "lost", "open")
     assert "there is none" in details[1]
+
+
+@contextlib.contextmanager
+def watched(api: KubernetesStandIn) -> Iterator[tuple[Forward, queue.Queue[tuple[str, str]]]]:
+    changes: queue.Queue[tuple[str, str]] = queue.Queue()
+    kubernetes = open_api(api.access())
+    with Forward(kubernetes, "ns", "app=web", 80, tell=lambda *told: changes.put(told), look_s=0.1) as forward:
+        yield forward, changes
+
+
+FORBIDDEN = refusal(403, "Forbidden", 'pods "web-1" is forbidden: User "ann" cannot create resource "pods/portforward"')
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [(FORBIDDEN, 'User "ann" cannot create'), (refusal(500, "", "error dialing backend: dial tcp"), "dialing backend")],
+    ids=["forbidden", "node-away"],
+)
+def test_a_ready_pod_that_the_api_does_not_bring_us_to_is_lost(answer: Reply, reason: str) -> None:
+    replies = {**forwards(), f"GET {PODS}/web-1/portforward": [answer, answer, Reply(channel=echo)]}
+    with KubernetesStandIn(replies) as api, watched(api) as (forward, changes):
+        assert reason in states(changes, "lost", "open")[0]
+        assert ask(forward.local_port) == b"hello"
+
+
+def test_leave_that_is_taken_away_is_told_when_somebody_connects() -> None:
+    replies = forwards(Reply(channel=echo), *[FORBIDDEN] * 12, Reply(channel=echo))
+    with KubernetesStandIn(replies) as api, watched(api) as (forward, changes):
+        states(changes, "open")
+        assert ask(forward.local_port) == b"hello"
+        with socket.create_connection(("127.0.0.1", forward.local_port), timeout=PATIENCE_S):
+            assert "not allowed to create pods/portforward web-1 in ns" in states(changes, "lost", "open")[0]
+
+
+def test_a_port_that_no_container_listens_on_is_lost_until_one_does() -> None:
+    listens = threading.Event()
+
+    def late(channel: Channel) -> None:
+        (echo if listens.is_set() else refuse)(channel)
+
+    with KubernetesStandIn(forwards(Reply(channel=late))) as api, watched(api) as (forward, changes):
+        states(changes, "open")
+        with socket.create_connection(("127.0.0.1", forward.local_port), timeout=PATIENCE_S) as client:
+            client.sendall(b"hello")
+            assert states(changes, "lost") == ["connection refused"]
+            listens.set()
+            assert client.recv(1024) == b"hello"
+            states(changes, "open")
+
+
+def test_a_client_that_hangs_up_loses_nothing() -> None:
+    with KubernetesStandIn(forwards(Reply(channel=echo))) as api:
+        with watched(api) as (forward, changes):
+            states(changes, "open")
+            for _ in range(5):
+                socket.create_connection(("127.0.0.1", forward.local_port), timeout=PATIENCE_S).close()
+            assert ask(forward.local_port) == b"hello"
+        assert changes.empty()
+
+
+def test_a_forward_that_nobody_is_let_through_is_refused_at_once() -> None:
+    with (
+        KubernetesStandIn({**forwards(), f"GET {PODS}/web-1/portforward": [FORBIDDEN]}) as api,
+        pytest.raises(PreflightError, match=r'not allowed to create pods/portforward web-1 in ns: .*User "ann"'),
+        open_forward(api.access(), "ns", "app=web", 8000),
+    ):
+        pass
 
 
 # --- names, addresses and passwords ---

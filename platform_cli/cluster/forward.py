@@ -13,6 +13,7 @@ from platform_cli.cluster.forward_connection import Connection, dial
 from platform_cli.cluster.forward_target import Endpoint, find_endpoint
 from platform_cli.errors import MlopsError, NotFoundError, NotReadyError, PreflightError
 from platform_cli.tools.kubernetes import Kubernetes
+from platform_cli.tools.kubernetes_error import status_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -26,6 +27,7 @@ _PATIENCE_S = 20.0
 _ACCEPT_S = 0.5
 _BACKLOG = 128
 _HIGHEST_PORT = 65_535
+_REFUSED = (401, 403)
 
 Tell = Callable[[str, str], None]
 """Told the state (open, waiting or lost) and why, on every change; from a thread."""
@@ -48,7 +50,7 @@ def open_forward(access: Access, namespace: str, target: str, port: int, *, wait
         NotReadyError: no pod of it became ready in time; the message says why not.
     """
     kubernetes = open_api(access)
-    _wait_for_pod(kubernetes, namespace, target, port, wait_s)
+    _require_leave(kubernetes, _wait_for_pod(kubernetes, namespace, target, port, wait_s))
     with Forward(kubernetes, namespace, target, port) as forward:
         yield forward.local_port
 
@@ -102,7 +104,10 @@ class Forward:
         self._told: tuple[str, str] | None = None
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self._stirred = threading.Event()
         self._endpoint: Endpoint | None = None
+        self._proven: Endpoint | None = None
+        self._refusal = ""
         self._connections: set[Connection] = set()
         self._threads: list[threading.Thread] = []
 
@@ -118,6 +123,7 @@ class Forward:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing.set()
+        self._stirred.set()
         with self._lock:
             connections = list(self._connections)
         for connection in connections:
@@ -144,7 +150,9 @@ class Forward:
             except TimeoutError:
                 continue
             client.settimeout(None)
-            connection = Connection(client, self._connect, patience_s=_PATIENCE_S, failed=self._fail)
+            connection = Connection(
+                client, self._connect, patience_s=_PATIENCE_S, failed=self._fail, answered=self._clear
+            )
             with self._lock:
                 self._connections.add(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
@@ -160,27 +168,52 @@ class Forward:
         if self._closing.is_set():
             raise NotReadyError("the forward is closing")
         endpoint = self._endpoint or find_endpoint(self._kubernetes, *self._place)
-        remote = dial(self._kubernetes, endpoint)
+        try:
+            remote = dial(self._kubernetes, endpoint)
+        except MlopsError:
+            self._doubt()
+            raise
         self._endpoint = endpoint
         return remote
 
-    def _fail(self, _reason: str) -> None:
-        """The pod that was known does not answer: look for one anew."""
+    def _doubt(self) -> None:
+        """The API did not bring us to the pod that was known: whether and why is looked at, and told, at once."""
         self._endpoint = None
+        if self._proven is not None:
+            self._proven = None
+            self._stirred.set()
+
+    def _fail(self, reason: str) -> None:
+        """The pod that was known does not answer: look for one anew, and tell what its node said."""
+        self._endpoint = None
+        if reason and reason != self._refusal:
+            self._refusal = reason
+            self._stirred.set()
+
+    def _clear(self) -> None:
+        """A pod has answered."""
+        if self._refusal:
+            self._refusal = ""
+            self._stirred.set()
 
     def _look(self) -> None:
         while not self._closing.is_set():
-            try:
-                self._endpoint = find_endpoint(self._kubernetes, *self._place)
-            except (NotFoundError, NotReadyError) as error:
-                self._endpoint = None
-                self._report("waiting", error.message)
-            except MlopsError as error:
-                self._endpoint = None
-                self._report("lost", error.message)
-            else:
-                self._report("open", "")
-            self._closing.wait(self._look_s)
+            self._stirred.clear()
+            self._report(*self._judge())
+            self._stirred.wait(self._look_s)
+
+    def _judge(self) -> tuple[str, str]:
+        """The state and why: a ready pod counts once the API has brought us to it, not before."""
+        try:
+            endpoint = find_endpoint(self._kubernetes, *self._place)
+            if endpoint != self._proven:
+                dial(self._kubernetes, endpoint).shutdown()
+                self._refusal = ""
+        except MlopsError as error:
+            self._endpoint = self._proven = None
+            return "waiting" if isinstance(error, NotFoundError | NotReadyError) else "lost", error.message
+        self._endpoint = self._proven = endpoint
+        return ("lost", self._refusal) if self._refusal else ("open", "")
 
     def _report(self, state: str, detail: str) -> None:
         if self._tell is not None and self._told != (state, detail) and not self._closing.is_set():
@@ -188,14 +221,21 @@ class Forward:
             self._tell(state, detail)
 
 
-def _wait_for_pod(kubernetes: Kubernetes, namespace: str, target: str, port: int, wait_s: float) -> None:
+def _wait_for_pod(kubernetes: Kubernetes, namespace: str, target: str, port: int, wait_s: float) -> Endpoint:
     deadline = time.monotonic() + wait_s
     while True:
         try:
-            find_endpoint(kubernetes, namespace, target, port)
+            return find_endpoint(kubernetes, namespace, target, port)
         except NotReadyError:
             if time.monotonic() >= deadline:
                 raise
-            time.sleep(_ACCEPT_S)
-        else:
-            return
+        time.sleep(_ACCEPT_S)
+
+
+def _require_leave(kubernetes: Kubernetes, endpoint: Endpoint) -> None:
+    """Refuse to serve what nobody will ever be let through to; other troubles pass, and connections wait for that."""
+    try:
+        dial(kubernetes, endpoint).shutdown()
+    except MlopsError as error:
+        if status_of(error) in _REFUSED:
+            raise

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from platform_cli.cluster.forward_target import Endpoint
-from platform_cli.errors import MlopsError, NotReadyError
+from platform_cli.errors import MlopsError, PreflightError
 from platform_cli.tools.kubernetes_error import ApiAnswer, explain
 from platform_cli.tools.kubernetes_kind import POD
 
@@ -57,20 +57,22 @@ def dial(kubernetes: Kubernetes, endpoint: Endpoint) -> Any:
             **_proxy_options(access.cluster.get("proxy-url")),
         )
     except websocket.WebSocketBadStatusException as error:
-        body = (error.resp_body or b"").decode("utf-8", "replace")
-        raise _refusal(error.status_code, body, endpoint) from error
+        answer = _read_answer(error.status_code, (error.resp_body or b"").decode("utf-8", "replace"))
+        what = f"pods/portforward {endpoint.pod} in {endpoint.namespace}"
+        raise explain(answer, verb="create", what=what) from answer
     except (OSError, websocket.WebSocketException) as error:
-        raise NotReadyError(f"{access.server} cannot be reached: {error}", hint="see that the cluster is up") from error
+        raise PreflightError(
+            f"{access.server} cannot be reached: {error}", hint="see that the cluster is up"
+        ) from error
 
 
-def _refusal(status: int, body: str, endpoint: Endpoint) -> MlopsError:
+def _read_answer(status: int, body: str) -> ApiAnswer:
     import msgspec
 
     with contextlib.suppress(msgspec.DecodeError):
         answer = msgspec.json.decode(body)
         body = str(answer.get("message", "")) if isinstance(answer, dict) else body
-    what = f"pods/portforward {endpoint.pod} in {endpoint.namespace}"
-    return explain(ApiAnswer(status, "", body, {}), verb="create", what=what)
+    return ApiAnswer(status, "", body, {})
 
 
 def _keep_alive() -> list[tuple[int, int, int]]:
@@ -96,7 +98,8 @@ class Connection:
         client: the accepted connection; closed at the end.
         connect: makes a websocket to a pod that answers now, a fresh one each time.
         patience_s: how long another pod is looked for before the client is let go.
-        failed: told why no pod could be reached.
+        failed: told why the pod did not take the connection, in its node's words; empty when it said nothing.
+        answered: told when the pod's first bytes come.
     """
 
     def __init__(
@@ -106,10 +109,12 @@ class Connection:
         *,
         patience_s: float,
         failed: Callable[[str], None],
+        answered: Callable[[], None],
     ) -> None:
         self._client = client
         self._connect = connect
         self._failed = failed
+        self._answered = answered
         self._patience_s = patience_s
         self._changed = threading.Condition()
         self._remote: Any = None
@@ -143,28 +148,32 @@ class Connection:
         """Carry over one websocket; False when the pod had not answered yet, so that another may be tried."""
         try:
             remote = self._connect()
-        except MlopsError as error:
-            self._failed(error.message)
+        except MlopsError:
             return False
+        is_refused, reason = True, ""
         try:
             with self._changed:
+                # The client went while we dialled: nobody else would wake who reads.
+                if self._ended:
+                    return True
                 if self._kept:
                     remote.send_binary(_DATA + bytes(self._kept))
                 self._remote = remote
                 self._changed.notify_all()
-            refused = self._carry_down(remote)
+            reason = self._carry_down(remote)
+            is_refused = self._kept is not None
         except _broken():
-            refused = "the connection broke"
+            pass
         finally:
             with self._changed:
                 self._remote = None
             remote.shutdown()
-        if refused:
-            self._failed(refused)
-        return not refused
+        if is_refused and not self._ended:
+            self._failed(reason)
+        return not is_refused
 
     def _carry_down(self, remote: Any) -> str:
-        """Bytes from the pod to the client until the pod ends; returns why it did not take the connection, if so."""
+        """Bytes from the pod to the client until the pod ends; returns what its node said against the connection."""
         remote.settimeout(None)
         opened: set[int] = set()
         while message := remote.recv():
@@ -172,11 +181,11 @@ class Connection:
             if channel not in opened:
                 opened.add(channel)
             elif channel == _ERROR:
-                return content.decode("utf-8", "replace").strip() if self._kept is not None else ""
+                return str(content, "utf-8", "replace").strip()
             elif content:
                 self._forget_kept()
                 self._client.sendall(content)
-        return "" if self._kept is None else "the pod closed the connection"
+        return ""
 
     def _carry_up(self) -> None:
         """Bytes from the client to whichever pod answers now."""
@@ -192,6 +201,7 @@ class Connection:
         if self._kept is not None:
             with self._changed:
                 self._kept = None
+            self._answered()
 
     def _send(self, data: bytes) -> None:
         with self._changed:
