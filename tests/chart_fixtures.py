@@ -14,6 +14,7 @@ import yaml
 CHARTS = Path(__file__).resolve().parent / "charts"
 KSERVE = "github.com/kserve/kserve@v0.20.0/charts"
 STAND_IN_IMAGE = "docker.io/library/mlops-stand-in:1"
+_ANNOTATIONS = "'@annotations@'"
 # Values for components whose real chart names images that nobody can have here.
 OVERRIDES: dict[str, dict[str, Any]] = {
     "kserve-resources": {"kserve": {"controller": {"rbacProxyImage": STAND_IN_IMAGE}}},
@@ -59,8 +60,16 @@ def _assemble(source: Path, target: Path) -> None:
         wish = yaml.safe_load((source / "crds.yaml").read_text())
         place = target / "crds" if wish["where"] == "folder" else target / "templates"
         place.mkdir(exist_ok=True)
-        (place / "crds.yaml").write_text(yaml.safe_dump_all(_make_crd(item) for item in wish["crds"]))
+        text = yaml.safe_dump_all(_make_crd(item) for item in wish["crds"])
+        (place / "crds.yaml").write_text(text.replace(_ANNOTATIONS, _annotate(wish)))
         (target / "crds.yaml").unlink()
+
+
+def _annotate(wish: dict[str, Any]) -> str:
+    """What the public chart writes there: `keep` and `annotations` name the value that decides; else nothing does."""
+    if "keep" in wish:
+        return f'{{{{ ternary (dict "helm.sh/resource-policy" "keep") dict {wish["keep"]} | toJson }}}}'
+    return f"{{{{ {wish['annotations']} | toJson }}}}" if "annotations" in wish else "{}"
 
 
 def _make_crd(item: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +85,7 @@ def _make_crd(item: dict[str, Any]) -> dict[str, Any]:
         "kind": "CustomResourceDefinition",
         "metadata": {
             "name": f"{item['plural']}.{item['group']}",
-            "annotations": {"helm.sh/resource-policy": "keep"},
+            "annotations": _ANNOTATIONS.strip("'"),
         },
         "spec": {"group": item["group"], "names": names, "scope": item["scope"], "versions": versions},
     }

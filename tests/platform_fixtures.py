@@ -21,7 +21,7 @@ from platform_cli.clouds.existing import ExistingCloud
 from platform_cli.clouds.interface import Proof
 from platform_cli.cluster.access import Access
 from platform_cli.cluster.component import Component
-from platform_cli.cluster.package import Package
+from platform_cli.cluster.package import Package, find_crds
 from platform_cli.cluster.platform import ClusterPlatform
 from platform_cli.cluster.removal import patch_item
 from platform_cli.config import Config
@@ -98,6 +98,7 @@ class Cluster:
     ) -> Component:
         """Have a component of these objects, in a namespace of its own; one of that name is replaced."""
         given: dict[str, Any] = {"needs": (), "health": (), "crds": (), "owns": (), "namespace": self.space(name)}
+        given["manner"] = "release"
         component = Component(
             name=name,
             summary="",
@@ -109,11 +110,11 @@ class Cluster:
             optional=False,
             autoscalers=(),
             secret_stores=(),
-            manner="release",
             **{**given, **fields},
         )
         chart = write_chart(self.folder / name, version, objects)
-        self.packages[name] = Package(component=component, chart=chart, values={}, crds=tuple(crds))
+        crds = tuple(crds) or find_crds(component, chart, {})
+        self.packages[name] = Package(component=component, chart=chart, values={}, crds=crds)
         return component
 
     @property
@@ -163,10 +164,10 @@ class Cluster:
         child.join()
         return child.exitcode
 
-    def destroy(self, *, keep_data: bool = False, emit: Emit | None = None) -> Proof:
+    def destroy(self, *, keep_data: bool = False, delete_crds: bool = False, emit: Emit | None = None) -> Proof:
         home = self.layout.home(TARGET.name)
-        emit = emit or self.heard.append
-        return change.destroy(self.cloud, TARGET, home, keep_data=keep_data, confirm=lambda _: None, emit=emit)
+        given: dict[str, Any] = {"confirm": lambda _: None, "emit": emit or self.heard.append}
+        return change.destroy(self.cloud, TARGET, home, keep_data=keep_data, delete_crds=delete_crds, **given)
 
     def outcomes(self) -> dict[str, str]:
         """How each stage ended last."""

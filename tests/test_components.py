@@ -23,12 +23,16 @@ from platform_cli.cluster.chart import find_chart, list_crds
 from platform_cli.cluster.component import Component, read_components, select_components
 from platform_cli.cluster.gitops import list_bootstrap, list_waves, render_tree, write_tree
 from platform_cli.cluster.outputs import existing_outputs, parse_outputs
+from platform_cli.cluster.package import open_packages
+from platform_cli.cluster.stages import list_removals, list_stages
 from platform_cli.cluster.value import build_values
 from platform_cli.cluster.value_check import find_unknown, read_defaults, require_known_values
 from platform_cli.cluster.value_site import merge
+from platform_cli.cluster.work import CrdSet, RemoveRelease
 from platform_cli.config import Charts, Config
-from platform_cli.errors import ConfigError, PreflightError, RefusedError, StateError
+from platform_cli.errors import ConfigError, PreflightError, RefusedError, StateError, ToolError
 from platform_cli.tools.helm import open_renderer
+from platform_cli.tools.helm_crds import render_crds
 from platform_cli.tools.helm_manifest import load_yaml, parse_manifests
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -244,6 +248,43 @@ def test_every_chart_renders_on_every_cloud(cloud: str, stand_in_charts: Path) -
         crds = {found["metadata"]["name"] for found in made if found["kind"] == "CustomResourceDefinition"}
         crds |= {found["metadata"]["name"] for found in list_crds(find_chart(item, charts))}
         assert crds >= set(item.crds) - OMITTED, item.name
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_no_release_takes_definitions_along(cloud: str, stand_in_charts: Path) -> None:
+    """Each is in the `crds` folder, kept by the chart's own value, or no part of a release."""
+    if find_kserve() is None:
+        pytest.skip("needs KServe's charts in Go's module cache")
+    helm, charts = open_renderer(), Charts(source="folder", path=str(stand_in_charts))
+    for item in select(cloud):
+        # What is for Kind alone goes with the cluster.
+        if item.is_release and item.clouds != {"local"}:
+            values = merge(values_of(cloud, item.name), OVERRIDES.get(item.name, {}))
+            chart = find_chart(item, charts)
+            for found in helm.render(chart, name=item.release, namespace=item.namespace, values=values):
+                if found["kind"] == "CustomResourceDefinition":
+                    annotations = found["metadata"].get("annotations") or {}
+                    assert annotations.get("helm.sh/resource-policy") == "keep", found["metadata"]["name"]
+
+
+def test_kserves_definitions_are_applied_and_no_release(stand_in_charts: Path) -> None:
+    if find_kserve() is None:
+        pytest.skip("needs KServe's charts in Go's module cache")
+    config = make_config("existing", charts={"source": "folder", "path": str(stand_in_charts)})
+    chosen = [item for item in select("existing") if item.name in ("kserve-crd", "mlflow")]
+    stages = {stage.name: stage.work for stage in list_stages(open_packages(chosen, config, existing_outputs(config)))}
+    work = stages["kserve-crd"]
+    assert isinstance(work, CrdSet)
+    assert set(work.digests) == set(by_name(tuple(chosen))["kserve-crd"].crds)
+    removals = {stage.name: stage.work for stage in list_removals(chosen, keep_data=False)}
+    assert removals["remove-kserve-crd"] == RemoveRelease("kserve-crd", "kserve-crd", "mlops", keeps=True)
+    assert removals["remove-mlflow"] == RemoveRelease("mlflow", "mlflow", "mlflow")
+
+
+def test_a_chart_of_definitions_that_makes_something_else_is_refused(stand_in_charts: Path) -> None:
+    with pytest.raises(ToolError, match="chart keda makes Deployment/keda-admission-webhooks") as caught:
+        render_crds(stand_in_charts / "keda", name="keda", namespace="keda", values={})
+    assert "Deployment/keda-operator" in caught.value.details
 
 
 # The public chart leaves out what its stand-in need not have.
@@ -564,6 +605,14 @@ def test_the_tree_fits_argo_cds_definitions() -> None:
             document = next(iter(yaml.safe_load_all(text)), None) if "kind: " + kind in text else None
             if document and document.get("kind") == kind:
                 assert [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(document)] == []
+
+
+def test_argo_cd_leaves_definitions_when_their_application_goes() -> None:
+    definitions, user = (yaml.safe_load(tree("aws")[f"applications/{name}.yaml"]) for name in ("kserve-crd", "mlflow"))
+    assert "finalizers" not in definitions["metadata"]
+    assert definitions["spec"]["syncPolicy"]["automated"]["prune"] is False
+    assert user["metadata"]["finalizers"] == ["resources-finalizer.argocd.argoproj.io"]
+    assert user["spec"]["syncPolicy"]["automated"]["prune"] is True
 
 
 def test_writing_the_tree_again_changes_nothing_and_what_is_gone_goes(tmp_path: Path) -> None:

@@ -54,6 +54,11 @@ class Component:
     manner: Manner
 
     @property
+    def is_release(self) -> bool:
+        """Whether it is a Helm release; else its chart makes CRDs alone, which outlive us and are applied as such."""
+        return self.manner == "release"
+
+    @property
     def is_ours(self) -> bool:
         """Whether the chart is part of the product."""
         return not self.repository

@@ -169,13 +169,14 @@ def _make_application(component: Component, config: Config, wave: int) -> dict[s
         "project": PROJECT,
         "sources": _list_sources(component, config),
         "destination": {"server": _SERVER, "namespace": component.namespace},
-        "syncPolicy": _make_policy(),
+        "syncPolicy": _make_policy(prunes=component.is_release),
         "ignoreDifferences": [*_WEBHOOKS, _CONVERSION],
     }
     application = _make_object("Application", component.name, spec)
     application["metadata"]["annotations"] = {_WAVE: str(wave)}
-    # Deleting an application takes what it made along, as `helm uninstall` would.
-    application["metadata"]["finalizers"] = ["resources-finalizer.argocd.argoproj.io"]
+    if component.is_release:
+        # Deleting an application takes what it made along, as `helm uninstall` would.
+        application["metadata"]["finalizers"] = ["resources-finalizer.argocd.argoproj.io"]
     return application
 
 
@@ -200,10 +201,10 @@ def _list_sources(component: Component, config: Config) -> list[dict[str, Any]]:
     return [{**chart, "helm": helm}, values]
 
 
-def _make_policy() -> dict[str, Any]:
+def _make_policy(*, prunes: bool = True) -> dict[str, Any]:
     options = ["CreateNamespace=true", "RespectIgnoreDifferences=true", "ServerSideApply=true"]
     retry = {"limit": 5, "backoff": {"duration": "10s", "factor": 2, "maxDuration": "3m"}}
-    return {"automated": {"prune": True, "selfHeal": True}, "syncOptions": options, "retry": retry}
+    return {"automated": {"prune": prunes, "selfHeal": True}, "syncOptions": options, "retry": retry}
 
 
 def _make_object(kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:

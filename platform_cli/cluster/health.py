@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,12 @@ def inspect(sight: Sight, components: Sequence[Component], delegation: Delegatio
             return ()
         return (
             Layer("cluster", Health.OK, f"Kubernetes {version.result()}"),
-            *(_inspect_component(item, releases, foreign, unready.result()) for item in components),
+            *(
+                _inspect_component(item, releases, foreign, unready.result())
+                if item.is_release or item.name in foreign
+                else _inspect_definitions(item, crds.result())
+                for item in components
+            ),
             *others.result(),
             *(layer for count in counts for layer in count.result()),
         )
@@ -85,6 +90,14 @@ def _inspect_component(
         return Layer(item.name, Health.DEGRADED, f"the release is {release.status}; mlops deploy mends it")
     ready = f", {count_of(len(workloads), 'workload')} ready" if workloads else ""
     return Layer(item.name, Health.OK, f"{release.version}{ready}")
+
+
+def _inspect_definitions(item: Component, crds: Collection[str]) -> Layer:
+    missing = [name for name in item.crds if name not in crds]
+    if missing:
+        return Layer(item.name, Health.DOWN, f"not installed: {_some(missing)}; mlops deploy goes on")
+    there = f"{count_of(len(item.crds), 'definition')} there" if item.crds else "its definitions are not looked at"
+    return Layer(item.name, Health.OK, there)
 
 
 def _is_down(reason: str) -> bool:

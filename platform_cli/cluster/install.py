@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from platform_cli.cluster.adoption import forget_release
 from platform_cli.cluster.application import NOTHING, Delegation
 from platform_cli.cluster.difference import index
 from platform_cli.cluster.mark import is_known, make_namespace, mark, mark_crd, remember
@@ -69,17 +70,23 @@ class Installer:
     def apply_crds(self, work: CrdSet) -> str:
         """Apply a component's CRDs and wait until the API serves them.
 
+        Definitions that an older mlops installed as a Helm release are taken over; the release goes first, so that no
+        uninstall can take them along whenever this command ends.
+
         Raises:
             StateError: the chart is another than was planned.
         """
         package = self._package(work.component)
         if work.digests and package.crd_digests != dict(work.digests):
             raise self._changed(work.component)
+        component, forgotten = package.component, 0
+        if not component.is_release:
+            forgotten = forget_release(self.kubernetes, component.release, component.namespace)
         for crd in package.crds:
             self.kubernetes.apply(mark_crd(crd))
         for crd in package.crds:
             self._wait_established(crd["metadata"]["name"])
-        return f"{len(package.crds)} applied"
+        return f"{len(package.crds)} applied" + (", taken over from their Helm release" if forgotten else "")
 
     def make_secrets(self, work: GeneratedSecrets) -> str:
         """Make those that are missing; one that is there keeps its content."""

@@ -158,6 +158,7 @@ def _is_present(ref: Ref, present: frozenset[Ref]) -> bool:
 
 
 def _render_all(sight: Sight, packages: Sequence[Package], served: Capabilities) -> dict[str, Rendered]:
+    packages = [package for package in packages if package.component.is_release]
     rendered = in_parallel(partial(render, sight.renderer, served), packages)
     return {package.component.name: made for package, made in zip(packages, rendered, strict=True)}
 

@@ -77,14 +77,28 @@ def open_packages(
 
 
 def _open_package(component: Component, config: Config, outputs: ClusterOutputs) -> Package:
-    from platform_cli.cluster.chart import find_chart, list_crds
+    from platform_cli.cluster.chart import find_chart
     from platform_cli.cluster.value import build_values
     from platform_cli.cluster.value_check import require_known_values
 
     chart = find_chart(component, config.charts)
     require_known_values(component, config.components.values.get(component.name, {}), chart)
     values = build_values(component, config, outputs)
-    return Package(component=component, chart=chart, values=values, crds=list_crds(chart))
+    return Package(component=component, chart=chart, values=values, crds=find_crds(component, chart, values))
+
+
+def find_crds(component: Component, chart: Path, values: Mapping[str, Any]) -> tuple[KubernetesObject, ...]:
+    """What must be applied besides the release: the chart's `crds` folder, or all that a chart of definitions makes.
+
+    Raises:
+        ToolError: a chart of definitions makes something else as well.
+    """
+    from platform_cli.tools.helm_crds import list_crds, render_crds
+
+    found = list_crds(chart)
+    if component.is_release:
+        return found
+    return (*found, *render_crds(chart, name=component.release, namespace=component.namespace, values=values))
 
 
 def _expect(component: Component) -> Package:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from platform_cli.cluster.adoption import forget_release
 from platform_cli.cluster.discovery import discover
 from platform_cli.cluster.mark import is_ours, restore
 from platform_cli.cluster.observation import Sight, find_foreign, find_unready, read_crds
@@ -110,7 +111,10 @@ class Remover:
         return f"{len(found)} removed"
 
     def remove_release(self, work: RemoveRelease) -> str:
-        """Uninstall a release in whatever state."""
+        """Uninstall a release in whatever state, or let Helm forget it."""
+        if work.keeps:
+            forget_release(self.sight.kubernetes, work.release, work.namespace)
+            return "forgotten; what it made stays"
         self.sight.helm.uninstall(work.release, work.namespace)
         return "uninstalled"
 

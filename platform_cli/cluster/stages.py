@@ -40,7 +40,7 @@ def list_stages(
         return ()
     components = [*(package.component for package in packages), *delegation.components]
     secrets = list_secrets(components)
-    crds = [_crd_stage(package) for package in packages if package.brings_crds]
+    crds = [_crd_stage(package) for package in packages if package.component.is_release and package.brings_crds]
     releases = [_release_stage(package, crds) for package in packages]
     return (
         Stage("namespaces", "namespaces", Namespaces(list_namespaces(components)), after),
@@ -92,6 +92,9 @@ def _crd_stage(package: Package) -> Stage:
 
 def _release_stage(package: Package, crds: Sequence[Stage]) -> Stage:
     component = package.component
+    if not component.is_release:
+        definitions = CrdSet(component.name, package.crd_digests)
+        return Stage(component.name, component.name, definitions, ("namespaces", *component.needs))
     work = HelmRelease(
         component=component.name,
         release=component.release,
@@ -128,7 +131,7 @@ def _removal_stages(components: Sequence[Component], drains: Sequence[Stage]) ->
         Stage(
             f"remove-{item.name}",
             item.name,
-            RemoveRelease(item.name, item.release, item.namespace),
+            RemoveRelease(item.name, item.release, item.namespace, keeps=not item.is_release),
             (*after, *(f"remove-{other.name}" for other in components if item.name in other.needs)),
         )
         for item in reversed(components)

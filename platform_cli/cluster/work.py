@@ -124,11 +124,12 @@ class RemoveWebhooks:
 
 @dataclass(frozen=True, slots=True)
 class RemoveRelease:
-    """Uninstall a component's Helm release."""
+    """Uninstall a component's Helm release; with `keeps` let Helm forget it, and what it made stays."""
 
     component: str
     release: str
     namespace: str
+    keeps: bool = False
 
     @property
     def key(self) -> str:
