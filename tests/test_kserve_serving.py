@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from platform_cli.serving.interface import Endpoint, ServingState, Size
 from platform_cli.serving.kserve_manifest import (
     DISRUPTION_BUDGET,
     INFERENCE_SERVICE,
+    MANAGED,
     SERVICE_LABEL,
     Sizing,
     Wish,
@@ -376,7 +378,9 @@ def test_a_model_that_was_not_deployed_by_us_is_listed_too(models: Site) -> None
     assert models.kubernetes.get(INFERENCE_SERVICE, "by-hand", models.namespace) is None
 
 
-def make_service(site: Site, name: str, *command: str, stopped: bool = False) -> dict[str, Any]:
+def make_service(
+    site: Site, name: str, *command: str, stopped: bool = False, labels: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """A model of somebody else's: a container that runs a command."""
     container = {
         "name": "kserve-container",
@@ -392,7 +396,7 @@ def make_service(site: Site, name: str, *command: str, stopped: bool = False) ->
     return {
         "apiVersion": INFERENCE_SERVICE.api_version,
         "kind": INFERENCE_SERVICE.kind,
-        "metadata": {"name": name, "namespace": site.namespace, "annotations": annotations},
+        "metadata": {"name": name, "namespace": site.namespace, "annotations": annotations, "labels": dict(labels)},
         "spec": {"predictor": {"securityContext": POD_SECURITY, "minReplicas": 1, "containers": [container]}},
     }
 
@@ -412,3 +416,38 @@ def test_the_status_tells_of_a_model_that_crashes(rule: Site) -> None:
     finally:
         for name in ("s-crashes", "s-stopped"):
             rule.kubernetes.delete(INFERENCE_SERVICE, name, rule.namespace)
+
+
+@pytest.fixture
+def by_hand(models: Site) -> Iterator[Callable[..., None]]:
+    """Makes the InferenceService `flower` otherwise than by a deploy; it is stopped, and has no version."""
+
+    def make(**labels: str) -> None:
+        models.kubernetes.apply(make_service(models, "flower", "false", stopped=True, labels=labels))
+
+    yield make
+    models.kubernetes.delete(INFERENCE_SERVICE, "flower", models.namespace)
+
+
+def test_a_model_that_was_not_deployed_by_us_is_not_overwritten(models: Site, by_hand: Callable[..., None]) -> None:
+    by_hand(**{"app.kubernetes.io/managed-by": "Helm"})
+    before = models.find("flower")
+    assert before is not None
+    with pytest.raises(RefusedError, match=r"InferenceService flower in .* was not made by mlops") as caught:
+        deploy(models, "flower")
+    assert "mlops model undeploy flower" in caught.value.hint
+    after = models.find("flower")
+    assert after is not None
+    assert after["spec"] == before["spec"]
+
+
+def test_without_a_version_there_is_no_way_back_and_the_error_says_so(
+    models: Site, by_hand: Callable[..., None]
+) -> None:
+    by_hand(**MANAGED)
+    with pytest.raises(ToolError, match="KServe refuses it on runtime no-such-runtime") as caught:
+        models.serving(runtime="no-such-runtime").deploy(ModelRef.parse("flower"), deadline_s=DEADLINE_S)
+    assert "what was there before is not back: flower named no version that it served" in caught.value.details
+    left = models.find("flower")
+    assert left is not None
+    assert left["spec"]["predictor"]["model"]["storageUri"] == "mlflow://models/flower/1"

@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 
 from platform_cli.errors import NotFoundError
 from platform_cli.serving.interface import Endpoint, ServingState
-from platform_cli.serving.kserve_manifest import CONTAINER, MODEL, SERVICE_LABEL, VERSION, model_path, read_storage_uri
+from platform_cli.serving.kserve_manifest import (
+    CONTAINER,
+    MANAGED,
+    MODEL,
+    SERVICE_LABEL,
+    VERSION,
+    model_path,
+    read_storage_uri,
+)
 
 Object = Mapping[str, Any]
 _STOPPED = "serving.kserve.io/stop"
@@ -78,6 +86,11 @@ def is_ready(pod: Object) -> bool:
 def version_of(pod: Object) -> str:
     """The version that a pod serves; empty when it does not tell."""
     return str((pod["metadata"].get("annotations") or {}).get(VERSION, ""))
+
+
+def is_ours(service: Object) -> bool:
+    """Whether we made it."""
+    return MANAGED.items() <= (service["metadata"].get("labels") or {}).items()
 
 
 def is_stopped(service: Object) -> bool:

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from platform_cli.errors import DeadlineError, MlopsError, NotReadyError, StateError, ToolError, UsageError
+from platform_cli.errors import (
+    MlopsError,
+    NotFoundError,
+    NotReadyError,
+    RefusedError,
+    StateError,
+    ToolError,
+    UsageError,
+)
 from platform_cli.serving.interface import Endpoint, ServingState, Size
 from platform_cli.serving.kserve_inspection import (
     find_url,
     group_pods,
     inspect_service,
+    is_ours,
     is_ready,
     place_of,
     read_model,
@@ -32,18 +41,19 @@ from platform_cli.serving.kserve_manifest import (
     make_name,
     model_path,
 )
+from platform_cli.serving.kserve_removal import remove_service
 from platform_cli.serving.kserve_rollout import Rollout
 from platform_cli.serving.kserve_sizing import choose_sizing
 from platform_cli.serving.rows import Table
-from platform_cli.tools.kubernetes_kind import POD, Kind
+from platform_cli.tools.kubernetes_kind import POD
 
 if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
     from platform_cli.tools.mlflow import ModelRef, ModelVersion, Registry
 
-_PORT = 8080
-_PAUSE_S, _ROUND_S = 1.0, 10.0
+_PAUSE_S = 1.0
 _REMOVAL_S, _ROLL_BACK_S = 120.0, 30.0
+Retreat = Callable[[object, BaseException | None, object], None]
 _WEBHOOK = "does not answer"
 _COMPARED = (
     ("metadata", "annotations", SPEC_HASH),
@@ -98,6 +108,8 @@ class KServeServing:
         self._require_kserve()
         version = self._registry.resolve(ref)
         before = self._find(version.name)
+        if before is not None and not is_ours(before):
+            raise _refuse_foreign(before, self._namespace)
         wish = self._wish(version.name, version.version, before, size or Size())
         service = build_service(wish)
         if before is not None and _is_same(before, service):
@@ -137,7 +149,7 @@ class KServeServing:
             DeadlineError: KServe's controller does not let it go.
         """
         service = self._require(name)
-        self._remove(service["metadata"]["name"])
+        remove_service(self._kubernetes, self._namespace, service["metadata"]["name"], within_s=_REMOVAL_S)
 
     def restore(self) -> tuple[Endpoint, ...]:
         """See `Serving.restore`. The cluster itself starts again what should run: nothing is left to do."""
@@ -164,21 +176,35 @@ class KServeServing:
     ) -> None:
         answering = "" if before is None else self._answering(wish.name)
         with contextlib.ExitStack() as undo:
-            undo.callback(self._roll_back, wish, before, answering)
-            applied = self._apply(service, deadline)
-            self._kubernetes.apply(build_disruption_budget(applied))
-            spec_hash = applied["metadata"]["annotations"][SPEC_HASH]
-            left_s = deadline - time.monotonic()
-            rollout = Rollout(self._kubernetes, wish, spec_hash, deadline_s=left_s)
-            try:
-                rollout.wait()
-                example = Table(self._registry.fetch_example(version))
-                rollout.ask(self._forward, example if example.rows else None)
-            except StateError:
-                # Somebody else's version is on its way: it is theirs now.
-                undo.pop_all()
-                raise
+            undo.push(self._plan_retreat(wish, before, answering))
+            self._bring_up(wish, service, version, deadline)
             undo.pop_all()
+
+    def _plan_retreat(self, wish: Wish, before: Mapping[str, Any] | None, answering: str) -> Retreat:
+        """What a failed or interrupted deploy ends with; when that fails as well, the error says both."""
+
+        def retreat(_kind: object, error: BaseException | None, _trace: object) -> None:
+            # Somebody else's version is on its way: it is theirs now.
+            if isinstance(error, StateError):
+                return
+            try:
+                self._roll_back(wish, before, answering)
+            except MlopsError as failure:
+                if not isinstance(error, MlopsError):
+                    raise
+                told = f"what was there before is not back: {failure.message}"
+                error.details = (*error.details, told, *((failure.hint,) if failure.hint else ()))
+
+        return retreat
+
+    def _bring_up(self, wish: Wish, service: Mapping[str, Any], version: ModelVersion, deadline: float) -> None:
+        applied = self._apply(service, deadline)
+        self._kubernetes.apply(build_disruption_budget(applied))
+        spec_hash = applied["metadata"]["annotations"][SPEC_HASH]
+        rollout = Rollout(self._kubernetes, wish, spec_hash, deadline_s=deadline - time.monotonic())
+        rollout.wait()
+        example = Table(self._registry.fetch_example(version))
+        rollout.ask(self._forward, example if example.rows else None)
 
     def _apply(self, service: Mapping[str, Any], deadline: float) -> Mapping[str, Any]:
         """Apply it; a controller that restarts, and with it the webhook that checks it, is waited for."""
@@ -192,39 +218,20 @@ class KServeServing:
 
     def _roll_back(self, wish: Wish, before: Mapping[str, Any] | None, answering: str) -> None:
         """After a failed deploy: what was served before goes on as it was; what was not is taken away again."""
-        with contextlib.suppress(MlopsError):
-            if before is None:
-                self._kubernetes.delete(INFERENCE_SERVICE, wish.name, self._namespace)
-                # The next deploy must not find, and change, what is on its way out.
-                gone_by = time.monotonic() + _ROLL_BACK_S
-                self._await_gone(INFERENCE_SERVICE, f"metadata.name={wish.name}", "", gone_by)
-                return
-            # A deploy that was killed leaves a version that never answered; the one that does is meant.
-            version = answering or read_model(before)[1]
-            self._kubernetes.apply(build_service(self._wish(wish.model, version, before, Size())))
+        if before is None:
+            # The next deploy must not find, and change, what is on its way out.
+            remove_service(self._kubernetes, self._namespace, wish.name, within_s=_ROLL_BACK_S, pods=False)
+            return
+        # A deploy that was killed leaves a version that never answered; the one that does is meant.
+        version = answering or read_model(before)[1]
+        if not version:
+            raise NotFoundError(f"{wish.name} named no version that it served", hint="mlops model get tells how it is")
+        self._kubernetes.apply(build_service(self._wish(wish.model, version, before, Size())))
 
     def _answering(self, name: str) -> str:
         """The version that takes requests now; empty when none does."""
         pods = self._kubernetes.list(POD, self._namespace, labels=f"{SERVICE_LABEL}={name}")
         return max((version_of(pod) for pod in pods if is_ready(pod)), default="")
-
-    def _remove(self, name: str) -> None:
-        self._kubernetes.delete(INFERENCE_SERVICE, name, self._namespace)
-        deadline = time.monotonic() + _REMOVAL_S
-        self._await_gone(INFERENCE_SERVICE, f"metadata.name={name}", "", deadline)
-        self._await_gone(POD, "", f"{SERVICE_LABEL}={name}", deadline)
-
-    def _await_gone(self, kind: Kind, fields: str, labels: str, deadline: float) -> None:
-        while found := list(self._kubernetes.list(kind, self._namespace, fields=fields, labels=labels)):
-            name = found[0]["metadata"]["name"]
-            if time.monotonic() > deadline:
-                raise DeadlineError(
-                    f"{kind.kind} {name} is still there after {_REMOVAL_S:g} s",
-                    hint="its finalizer is KServe's to clear: is kserve-controller-manager up?",
-                    details=tuple(found[0]["metadata"].get("finalizers") or ()),
-                )
-            changes = self._kubernetes.watch(kind, self._namespace, name=name, timeout_s=_ROUND_S)
-            next((change for change, _ in changes if change == "DELETED"), None)
 
     def _forward(self, target: str, port: int) -> contextlib.AbstractContextManager[int]:
         from platform_cli.cluster.forward import open_forward
@@ -252,6 +259,14 @@ class KServeServing:
         labels = f"{SERVICE_LABEL}={service['metadata']['name']}"
         pods = list(self._kubernetes.list(POD, self._namespace, labels=labels))
         return inspect_service(service, pods, domain=self._domain)
+
+
+def _refuse_foreign(service: Mapping[str, Any], namespace: str) -> RefusedError:
+    name, model = service["metadata"]["name"], read_model(service)[0]
+    return RefusedError(
+        f"InferenceService {name} in {namespace} was not made by mlops, and stays as it is",
+        hint=f"take it away first (mlops model undeploy {model}), or register the model under another name",
+    )
 
 
 def _is_same(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
