@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from platform_cli.errors import NotFoundError, PreflightError, StateError
+from platform_cli.errors import MlopsError, NotFoundError, StateError
 from platform_cli.workflow import argo_retry
 from platform_cli.workflow.argo_api import MAIN
+from platform_cli.workflow.argo_refusal import is_refusal
 from platform_cli.workflow.argo_server_call import Server
 from platform_cli.workflow.argo_status import FULFILLED, summarise, unpack
 from platform_cli.workflow.interface import WorkflowObject
@@ -19,7 +20,6 @@ from platform_cli.workflow.preparation import STEP_CODE_PARAMETER
 _POLL_S = 1.0
 _LONGEST_PAUSE_S = 10.0
 _PAGE = 500
-_CHUNK_BYTES = 1 << 20
 _FIELDS = "-items.status.nodes,items.status.storedTemplates,items.status.storedWorkflowTemplateSpec"
 
 
@@ -87,13 +87,14 @@ class ServerApi:
                     if now is None:
                         yield None
                         return
+                    is_first = False
                     if now["metadata"]["resourceVersion"] != version:
                         version, pause_s = now["metadata"]["resourceVersion"], _POLL_S
                         yield now
-            except PreflightError:
-                if is_first:
+            except MlopsError as error:
+                # The stream ends with an error each time that the cluster ends its own watch.
+                if is_first or is_refusal(error):
                     raise
-            is_first = False
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
@@ -123,7 +124,8 @@ class ServerApi:
 
     def stop(self, name: str) -> None:
         """See `WorkflowApi.stop`."""
-        self._server.ask("PUT", f"workflows/{self.namespace}/{name}/stop", {"name": name, "namespace": self.namespace})
+        body = {"name": name, "namespace": self.namespace}
+        self._server.ask("PUT", f"workflows/{self.namespace}/{name}/stop", body, repeats=True)
 
     def retry(self, workflow: WorkflowObject) -> None:
         """See `WorkflowApi.retry`."""
@@ -135,7 +137,11 @@ class ServerApi:
 
     def delete(self, name: str) -> None:
         """See `WorkflowApi.delete`."""
-        self._server.ask("DELETE", f"workflows/{self.namespace}/{name}")
+        try:
+            self._server.ask("DELETE", f"workflows/{self.namespace}/{name}")
+        except NotFoundError:
+            # The answer to the first of two tries was lost.
+            return
 
     def download(
         self, workflow: WorkflowObject, node: Mapping[str, Any], artifact: Mapping[str, Any], target: Path
@@ -143,10 +149,7 @@ class ServerApi:
         """See `WorkflowApi.download`; the server reads the bucket for us."""
         parts = (self.namespace, workflow["metadata"]["name"], node["id"], artifact["name"])
         path = "/artifacts/" + "/".join(quote(str(part), safe="") for part in parts)
-        answer = self._server.send("GET", path)
-        with target.open("wb") as file:
-            for chunk in answer.stream(_CHUNK_BYTES, decode_content=False):
-                file.write(chunk)
+        self._server.download(path, target)
 
     def apply_config_map(self, name: str, files: Mapping[str, bytes]) -> None:
         """See that it is there already: Argo's server stores no ConfigMaps.
