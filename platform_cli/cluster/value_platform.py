@@ -73,6 +73,7 @@ def map_catalog(site: Site) -> Values:
     return {
         **_platform(site),
         "layers": ["catalog"],
+        "namespaces": _list_namespaces(site),
         "serving": {
             "enabled": site.has("kserve-resources"),
             "image": image_of("serving", site.config, site.outputs),
