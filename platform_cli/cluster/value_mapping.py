@@ -8,12 +8,16 @@ from typing import Any
 from platform_cli.cluster.value_platform import map_catalog, map_foundation, map_secrets
 from platform_cli.cluster.value_site import Site, image_of, merge
 from platform_cli.cluster.value_store import argo_repository, mlflow_root
+from platform_cli.tools.helm_manifest import load_yaml
 
 Values = dict[str, Any]
 
 DATABASE_SECRET = "mlflow-database"  # noqa: S105 - the name of a Secret
 FLASK_SECRET = "mlflow-flask-key"  # noqa: S105 - the name of a Secret
+MIGRATION = "migrate"
+"""The init container that brings MLflow's SQLite file to the server's schema."""
 _SQLITE_FOLDER = "/mlflow"
+_SQLITE_FILE = f"{_SQLITE_FOLDER}/mlflow.db"
 _CLAIM = "mlflow-data"
 
 
@@ -70,7 +74,7 @@ def _map_mlflow(site: Site) -> Values:
         # The chart's own key is another after each render without a cluster, and with it every session ends.
         values["extraSecretNamesForEnvFrom"] = [FLASK_SECRET]
     values = merge(values, mlflow_root(site.store("mlflow"), site.outputs.region))
-    return merge(values, _mlflow_postgres(site) if site.outputs.database.host else _mlflow_sqlite())
+    return merge(values, _mlflow_postgres(site) if site.outputs.database.host else _mlflow_sqlite(site))
 
 
 def _mlflow_postgres(site: Site) -> Values:
@@ -89,7 +93,7 @@ def _mlflow_postgres(site: Site) -> Values:
     }
 
 
-def _mlflow_sqlite() -> Values:
+def _mlflow_sqlite(site: Site) -> Values:
     """A file on a volume: the chart's default is in memory, and everything is lost at the next restart."""
     claim = {
         "apiVersion": "v1",
@@ -99,12 +103,35 @@ def _mlflow_sqlite() -> Values:
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "5Gi"}}},
     }
     return {
-        "backendStore": {"defaultSqlitePath": f"{_SQLITE_FOLDER}/mlflow.db"},
+        "backendStore": {"defaultSqlitePath": _SQLITE_FILE},
         # Two servers must never have the file open at once.
         "strategy": {"type": "Recreate"},
+        "initContainers": [_migration(site)],
         "extraVolumes": [{"name": "data", "persistentVolumeClaim": {"claimName": _CLAIM}}],
         "extraVolumeMounts": [{"name": "data", "mountPath": _SQLITE_FOLDER}],
         "extraDeploy": [claim],
+    }
+
+
+def _migration(site: Site) -> Values:
+    """Brings the file to the server's schema before it starts: the chart's own migrates database servers only."""
+    server = load_yaml((site.assets / "infrastructure/helm/common/mlflow.yaml").read_text("utf-8"))
+    environment = {
+        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{_SQLITE_FILE}",
+        "MLFLOW_ARTIFACTS_DESTINATION": site.store("mlflow").uri,
+    }
+    return {
+        "name": MIGRATION,
+        "image": image_of("tracking", site.config, site.outputs),
+        "imagePullPolicy": server["image"]["pullPolicy"],
+        "args": ["migrate"],
+        "env": [{"name": name, "value": value} for name, value in environment.items()],
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the container's own, and the chart's volume
+            {"name": "data", "mountPath": _SQLITE_FOLDER},
+        ],
+        "resources": server["resources"],
+        "securityContext": server["securityContext"],
     }
 
 

@@ -6,7 +6,9 @@ python tracking_server.py migrate    wait for the database and bring its schema 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import sys
 import time
 import urllib.parse
@@ -92,23 +94,67 @@ def _database_uri(environ: Mapping[str, str]) -> str:
 
 
 def migrate(settings: Mapping[str, str]) -> None:
-    """Create the tables, or bring them to this MLflow's schema, one replica at a time.
+    """Create the tables, or bring them to this MLflow's schema, one replica at a time; tells the schema's revision.
 
     Raises:
         sqlalchemy.exc.OperationalError: the database cannot be reached within `DATABASE_WAIT_SECONDS` (60).
     """
     import sqlalchemy
-    from mlflow.db import upgrade
 
     # MLflow logs each of its own ten attempts with the address in it; one quiet attempt at a time is ours.
     engine = sqlalchemy.create_engine(settings[_BACKEND])
     _await_database(engine, float(settings.get("DATABASE_WAIT_SECONDS", "60")))
-    with engine.connect() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({_LOCK})"))
-        # The address is an argument of a function here, not of a process.
-        upgrade.main([settings[_BACKEND]], standalone_mode=False)
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        # What is open of the file would stay with the old one.
+        engine.dispose()
+        _migrate_file(Path(engine.url.database))
+    else:
+        with engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({_LOCK})"))
+            _bring_up(engine)
+    _say(f"schema {_read_schema(engine)}")
     engine.dispose()
+
+
+def _migrate_file(file: Path) -> None:
+    """Migrate a copy and let it take the file's place: whatever happens meanwhile, the file is the old or the new one.
+
+    SQLite does not undo what it has done to a schema when a migration is killed.
+    """
+    import sqlalchemy
+    from mlflow.store.db import utils
+
+    old = sqlalchemy.create_engine(f"sqlite:///{file}")
+    if _read_schema(old) == utils._get_latest_schema_revision():  # noqa: SLF001 - the lock pins MLflow
+        return
+    old.dispose()
+    fresh = file.with_name(f".{file.name}.new")
+    # A journal that a killed attempt left would be played back into the copy.
+    for path in (fresh, *(fresh.with_name(f"{fresh.name}-{kind}") for kind in ("journal", "wal", "shm"))):
+        path.unlink(missing_ok=True)
+    with contextlib.closing(sqlite3.connect(file)) as source, contextlib.closing(sqlite3.connect(fresh)) as copy:
+        source.backup(copy)
+    engine = sqlalchemy.create_engine(f"sqlite:///{fresh}")
+    _bring_up(engine)
+    engine.dispose()
+    fresh.replace(file)
+
+
+def _bring_up(engine: Engine) -> None:
+    """Tables that are missing are made, and all brought to the schema; other programs' tables are left alone."""
+    from mlflow.store.db import utils
+
+    # MLflow's own command takes a database in which another program has tables for one that it has made already.
+    utils._initialize_tables(engine)  # noqa: SLF001 - the lock pins MLflow
+
+
+def _read_schema(engine: Engine) -> str | None:
+    """The revision of the schema; None without one."""
+    from alembic.migration import MigrationContext
+
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def _await_database(engine: Engine, wait_s: float) -> None:
