@@ -7,6 +7,7 @@ import contextlib
 import functools
 import io
 import json
+import os
 import queue
 import re
 import signal
@@ -14,9 +15,11 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -26,7 +29,7 @@ from rich.console import Console
 
 from platform_cli.cluster.access import Access
 from platform_cli.cluster.forward import Forward, listen, open_api, open_forward
-from platform_cli.cluster.forward_dashboard import describe_login, find_scheme, forward_services
+from platform_cli.cluster.forward_dashboard import describe_login, describe_token, find_scheme, forward_services
 from platform_cli.cluster.forward_service import DASHBOARDS, Login, find_services
 from platform_cli.cluster.forward_target import find_endpoint
 from platform_cli.errors import MlopsError, NotFoundError, NotReadyError, PreflightError, UsageError
@@ -346,6 +349,108 @@ def test_plain_http_is_known_by_its_answer() -> None:
 def test_what_is_not_on_the_cluster_is_told() -> None:
     with KubernetesStandIn({}) as api, pytest.raises(NotReadyError, match="not on this cluster: grafana"):
         forward_services(api.access(), ["grafana"], emit=lambda _: None)
+
+
+def test_a_page_that_asks_for_a_token_says_where_one_is() -> None:
+    server = DASHBOARDS["argo-wf"]
+    with KubernetesStandIn({}) as api:
+        known = Kubernetes(api.access({"token": "s3cr3t"}))
+        assert describe_token(known, server, shows=True) == "token Bearer s3cr3t"
+        hidden = describe_token(known, server, shows=False)
+        assert "--show-credentials" in hidden
+        assert "s3cr3t" not in hidden
+        by_certificate = describe_token(Kubernetes(api.access({})), server, shows=True)
+    assert by_certificate.endswith("kubectl -n argo create token argo-workflows-server")
+
+
+# --- the command ---
+
+MLFLOW, ARGOCD = "/api/v1/namespaces/mlflow", "/api/v1/namespaces/argocd"
+NOT_YOURS = refusal(
+    403, "Forbidden", 'services "argocd-server" is forbidden: User "ann" cannot get resource "services"'
+)
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `mlops port-forward` for the cluster of a stand-in, in a folder of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(api: KubernetesStandIn, *words: str, **environ: str) -> subprocess.Popen[str]:
+        config = api.access().write(tmp_path / "kubeconfig")
+        argv = [sys.executable, "-m", "platform_cli", "port-forward", *words, "--cloud", "existing", "--output", "json"]
+        env = {**os.environ, "KUBECONFIG": str(config), **environ}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen(argv, cwd=tmp_path, env=env, **pipes))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """A browser that writes down what it is to show: that file, and the variables that lead to it."""
+    shown, folder = tmp_path / "shown", tmp_path / "bin"
+    folder.mkdir()
+    # What each system starts: Linux with a desktop, macOS, and Python by itself.
+    for name in ("xdg-open", "open", "browser"):
+        (folder / name).write_text(f'#!/bin/sh\necho "$1" > {shown}.new && mv {shown}.new {shown}\n')
+        (folder / name).chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    return shown, {"PATH": path, "BROWSER": f"{folder}/browser", "DISPLAY": ":0"}
+
+
+def test_what_may_not_be_seen_is_left_out_and_the_rest_opens_in_the_browser(
+    command: Callable[..., subprocess.Popen[str]], browser: tuple[Path, dict[str, str]]
+) -> None:
+    shown, environ = browser
+    replies = {
+        f"GET {MLFLOW}/services/mlflow": [service()],
+        f"GET {MLFLOW}/pods": [pods(pod())],
+        f"GET {MLFLOW}/pods/web-1/portforward": [Reply(channel=echo)],
+        f"GET {ARGOCD}/services/argocd-server": [NOT_YOURS],
+        "GET /api/v1/services": [pods()],
+    }
+    with KubernetesStandIn(replies) as api:
+        process = command(api, "--open", **environ)
+        assert process.stdout is not None
+        told = [json.loads(process.stdout.readline()) for _ in range(3)]
+        while not shown.exists():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, out + errors
+    assert told[0]["text"].startswith("argocd is left out: not allowed to get services argocd-server in argocd")
+    assert told[1]["text"] == "not on this cluster: grafana, argo-wf, prometheus"
+    assert (told[2]["service"], told[2]["state"]) == ("mlflow", "open")
+    assert shown.read_text().strip() == told[2]["url"]
+
+
+def test_when_nothing_may_be_seen_nothing_is_served(command: Callable[..., subprocess.Popen[str]]) -> None:
+    forbidden = {
+        f"GET /api/v1/namespaces/{each.namespace}/services/{name}": [NOT_YOURS]
+        for each in DASHBOARDS.values()
+        for name in each.candidates
+    }
+    with KubernetesStandIn(forbidden) as api:
+        process = command(api)
+        out, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == PreflightError.exit_code
+    assert json.loads(errors)["message"].startswith("not allowed to get services mlflow in mlflow")
+    assert out.count("is left out") == len(DASHBOARDS)
+
+
+@pytest.mark.parametrize("words", [(), ("all",), ("mlflow", "grafana")], ids=["none", "all", "two"])
+def test_a_port_is_for_one_service(command: Callable[..., subprocess.Popen[str]], words: tuple[str, ...]) -> None:
+    with KubernetesStandIn({}) as api:
+        process = command(api, *words, "--port", "9000")
+        out, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == UsageError.exit_code
+    assert "--port is for one service" in out + errors
 
 
 def forwarded(state: str, detail: str = "", credentials: str = "") -> Forwarded:

@@ -15,6 +15,7 @@ from platform_cli.cli.option import (
     VerboseOption,
     load_context,
 )
+from platform_cli.cluster.forward_service import ALL
 from platform_cli.errors import UsageError
 from platform_cli.events import Event, Forwarded
 from platform_cli.render.screen import Output
@@ -52,8 +53,8 @@ def port_forward(
     Runs until Ctrl-C, and reconnects when pods restart or the network drops. Takes the next free port when the wanted
     one is taken.
     """
-    wanted = services or ["all"]
-    if port is not None and (len(wanted) > 1 or wanted == ["all"]) and services:
+    wanted = services or [ALL]
+    if port is not None and (len(set(wanted)) > 1 or ALL in wanted):
         raise UsageError("--port is for one service", hint="name that one, or leave --port out")
     with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context:
         emit = _launching(context) if opens else context.screen.emit

@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from platform_cli.cluster.forward import HOST, Forward, open_api
 from platform_cli.cluster.forward_service import ALL, DASHBOARDS, Login, Service, find_services
 from platform_cli.errors import MlopsError, NotReadyError
 from platform_cli.events import Emit, Event, Forwarded, Notice
+from platform_cli.tools.kubernetes_error import status_of
 from platform_cli.tools.kubernetes_kind import SECRET, SERVICE
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
 
 _PROBE_TIMEOUT_S = 3.0
+_FORBIDDEN = 403
 
 
 def forward_services(
@@ -45,15 +48,13 @@ def forward_services(
 
     Raises:
         UsageError: there is no such dashboard.
-        PreflightError: the cluster cannot be reached.
+        PreflightError: the cluster cannot be reached, or does not let us see a service that was named, or of `all` any.
         NotReadyError: a service that was named is not there, or of `all` none.
     """
     kubernetes = open_api(access)
     wanted = find_services(services, known)
     tell = _one_at_a_time(emit)
-    places = _find_places(kubernetes, wanted, is_every=ALL in services)
-    if missing := [service.name for service in wanted if service not in places]:
-        tell(Notice(level="detail", text=f"not on this cluster: {', '.join(missing)}"))
+    places = _find_places(kubernetes, wanted, tell, is_every=ALL in services)
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
         for service, (namespace, name) in places.items():
             opened = _Opened(kubernetes, service, namespace, tell, shows_credentials=shows_credentials)
@@ -75,7 +76,7 @@ class _Opened:
     ) -> None:
         self._service = service
         self._tell = tell
-        self._log_in = partial(describe_login, kubernetes, service.logins, namespace, shows=shows_credentials)
+        self._log_in = partial(_describe_credentials, kubernetes, service, namespace, shows=shows_credentials)
         self._served = threading.Event()
         self._scheme = ""
         self._credentials = ""
@@ -113,6 +114,16 @@ def describe_login(kubernetes: Kubernetes, logins: Iterable[Login], namespace: s
     return ""
 
 
+def describe_token(kubernetes: Kubernetes, service: Service, *, shows: bool) -> str:
+    """What a page takes that asks for a token of Kubernetes: the kubeconfig's own, else an account's."""
+    own = kubernetes.transport.connect_options()[0].get("Authorization", "")
+    if own and shows:
+        return f"token {own}"
+    if own:
+        return "token: Bearer and your kubeconfig's, which --show-credentials tells"
+    return f"token: Bearer and what this prints: kubectl -n {service.namespace} create token {service.account}"
+
+
 def find_scheme(port: int) -> str:
     """Whether what listens on this machine's port speaks `https` or `http`: a chart's values may choose either."""
     context = ssl.create_default_context()
@@ -129,6 +140,12 @@ def find_scheme(port: int) -> str:
         return "http"
 
 
+def _describe_credentials(kubernetes: Kubernetes, service: Service, namespace: str, *, shows: bool) -> str:
+    if service.account:
+        return describe_token(kubernetes, replace(service, namespace=namespace), shows=shows)
+    return describe_login(kubernetes, service.logins, namespace, shows=shows)
+
+
 def _describe(login: Login, data: Mapping[str, str], place: str, *, shows: bool) -> str:
     user = data.get(login.user_key, login.user) if login.user_key else login.user
     user = user or "admin"
@@ -138,14 +155,31 @@ def _describe(login: Login, data: Mapping[str, str], place: str, *, shows: bool)
 
 
 def _find_places(
-    kubernetes: Kubernetes, services: Iterable[Service], *, is_every: bool
+    kubernetes: Kubernetes, services: Iterable[Service], tell: Emit, *, is_every: bool
 ) -> dict[Service, tuple[str, str]]:
-    """Namespace and name of the Kubernetes Service of each; of `all`, only of those that are there."""
-    places = {service: _find_place(kubernetes, service) for service in services}
-    found = {service: place for service, place in places.items() if place is not None}
-    missing = [service.name for service in places if service not in found]
-    if missing and (not is_every or not found):
+    """Namespace and name of the Kubernetes Service of each; of `all`, only of those that are there for us."""
+    found: dict[Service, tuple[str, str]] = {}
+    missing: list[str] = []
+    refusals: list[MlopsError] = []
+    for service in services:
+        try:
+            place = _find_place(kubernetes, service)
+        except MlopsError as error:
+            if not is_every or status_of(error) != _FORBIDDEN:
+                raise
+            refusals.append(error)
+            tell(Notice(level="hint", text=f"{service.name} is left out: {error.message}"))
+            continue
+        if place is None:
+            missing.append(service.name)
+        else:
+            found[service] = place
+    if missing and (not is_every or not (found or refusals)):
         raise NotReadyError(f"not on this cluster: {', '.join(missing)}", hint="mlops deploy, mlops model deploy")
+    if refusals and not found:
+        raise refusals[0]
+    if missing:
+        tell(Notice(level="detail", text=f"not on this cluster: {', '.join(missing)}"))
     return found
 
 

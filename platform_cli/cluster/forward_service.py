@@ -40,6 +40,7 @@ class Service:
         port: port of that Service.
         local_port: the port that people expect on their machine.
         logins: Secrets that may have the password, in the order in which they count; none: no password is asked.
+        account: of a page that asks for a token of Kubernetes: a service account that may do all that the page can.
         path: of the page or model, below the address.
     """
 
@@ -50,6 +51,7 @@ class Service:
     port: int
     local_port: int
     logins: tuple[Login, ...] = ()
+    account: str = ""
     path: str = ""
 
 
@@ -95,6 +97,7 @@ DASHBOARDS: Mapping[str, Service] = {
             labels="app.kubernetes.io/component=server,app.kubernetes.io/part-of=argo-workflows",
             port=2746,
             local_port=2746,
+            account="argo-workflows-server",
         ),
         Service(
             name="prometheus",
