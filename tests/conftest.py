@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "pipelines" / "training" / "src"))
+sys.path.insert(0, str(ROOT / "pipelines" / "serving" / "src"))
 
 # A script that runs us in its background lets us ignore Ctrl-C, and with us every command that a test interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

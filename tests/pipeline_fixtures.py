@@ -233,7 +233,9 @@ def iris_run(migrated_store: MlflowStore, tmp_path_factory: pytest.TempPathFacto
             "validate-data": steps.validate("species"),
             "feature-engineering": steps.features("species"),
             "train-model": steps.train(),
-            "register-model": steps.register("--workflow=iris-run-1", "--git-commit=abc123"),
+            "register-model": steps.register(
+                "--workflow=iris-run-1", "--git-commit=abc123", f"--profile={steps.path('profile.json')}"
+            ),
         }
     return TrainedModel(store, steps, "iris", "1", summaries)
 

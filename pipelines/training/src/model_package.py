@@ -25,7 +25,7 @@ _NEEDED = ("mlflow", "numpy", "pandas", "scipy", "scikit-learn", "joblib")
 _EXAMPLE_ROWS = 2
 
 
-def log_package(run_id: str, features: Features, pipeline: Path, library: str) -> ModelInfo:
+def log_package(run_id: str, features: Features, pipeline: Path, library: str, profile: Path | None) -> ModelInfo:
     """Write the model to the run's artifacts.
 
     Args:
@@ -33,7 +33,9 @@ def log_package(run_id: str, features: Features, pipeline: Path, library: str) -
         features: columns, classes and the raw rows that the example is taken from.
         pipeline: the joblib file with the fitted pipeline.
         library: the distribution that the estimator comes from.
+        profile: what the data looked like, for whoever serves the model; None is a model whose drift nobody measures.
     """
+    artifacts = {"pipeline": pipeline, "features": features.folder / DESCRIPTION, "profile": profile}
     with mlflow.start_run(run_id=run_id), warnings.catch_warnings():
         # MLflow wants type hints that would make it check the input twice.
         warnings.filterwarnings("ignore", message=".*type hint", category=UserWarning)
@@ -41,7 +43,7 @@ def log_package(run_id: str, features: Features, pipeline: Path, library: str) -
             name="model",
             python_model=str(_HERE / "serving_model.py"),
             code_paths=[str(_HERE / "raw_columns.py")],
-            artifacts={"pipeline": str(pipeline), "features": str(features.folder / DESCRIPTION)},
+            artifacts={name: str(path) for name, path in artifacts.items() if path is not None},
             signature=signature(features),
             input_example=raw_rows(features).head(_EXAMPLE_ROWS),
             pip_requirements=requirements(library),

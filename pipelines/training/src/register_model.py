@@ -170,7 +170,7 @@ def _ensure_version(job: _Job) -> str:
             step.log(f"version {known} was made by an earlier attempt of this run")
             return known
         library = step.read_json(model / "training.json")["library"]
-        packaged = log_package(job.run_id, job.features, model / "pipeline.joblib", library)
+        packaged = log_package(job.run_id, job.features, model / "pipeline.joblib", library, job.arguments.profile)
         _check_package(packaged.model_uri, job.features, model)
         return tracking.create_version(job.client, job.name, packaged, job.run_id, job.tags)
 

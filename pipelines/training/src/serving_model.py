@@ -1,6 +1,7 @@
 """The registered model: MLflow runs this file wherever the model is loaded, so it needs nothing of the project's.
 
-Beside it in the model are `raw_columns.py`, the fitted pipeline and `features.json`.
+Beside it in the model are `raw_columns.py`, the fitted pipeline, `features.json`, and for the model server the data's
+profile.
 """
 
 from __future__ import annotations

@@ -59,6 +59,8 @@ class Application:
     def become_ready(self, model: Model) -> None:
         """From now on the model answers. May be called from any thread."""
         self._predictor = Predictor(model, max_rows=self._limits.merged_rows, max_waiting=self._limits.waiting)
+        if model.drift is not None:
+            self._metrics.registry.register(model.drift)
         self._model = model
         self._metrics.ready.set(1)
 
@@ -167,6 +169,8 @@ class Application:
         request = parse_request(body, model.schema)
         answer = await predictor.predict(request)
         self._metrics.rows.inc(request.rows)
+        if model.drift is not None:
+            model.drift.add(request.columns, request.rows)
         identifier = {} if request.id is None else {"id": request.id}
         head = {"model_name": self._name, "model_version": self._version, **identifier}
         return _json({**head, "outputs": answer.describe(request.outputs)})

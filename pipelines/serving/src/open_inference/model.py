@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from open_inference.answer import Answer, read_answer
+from open_inference.drift import Drift, read_drift
 from open_inference.failure import ModelError
 from open_inference.schema import Column, Schema, read_schema
 
@@ -26,11 +27,13 @@ class Model:
         schema: what it takes and gives.
         may_merge: its example proved that rows answered together get the same answer as alone,
             so rows of several requests may share one prediction.
+        drift: what is seen of its inputs; None without a profile of its training data.
     """
 
     schema: Schema
     may_merge: bool
     pyfunc: PyFuncModel
+    drift: Drift | None
 
     def predict(self, columns: Mapping[str, np.ndarray[Any, Any]], parameters: Mapping[str, Any]) -> Answer:
         """Answer rows given as columns. Whatever the model raises passes through."""
@@ -49,15 +52,22 @@ def load_model(folder: Path) -> Model:
         raise ModelError(f"{folder} holds no MLflow model (no file MLmodel)")
     pyfunc = mlflow.pyfunc.load_model(str(folder))
     schema = read_schema(pyfunc.metadata.signature)
+    drift = read_drift(_find_profile(folder, pyfunc), [column.name for column in schema.inputs])
     example = pyfunc.input_example
     if not isinstance(example, pd.DataFrame):
-        return Model(schema, False, pyfunc)
+        return Model(schema, False, pyfunc, drift)
     answer = _predict(pyfunc, schema, example, {})
     if answer.rows != len(example):
         raise ModelError(f"the model answers its example of {len(example)} rows with {answer.rows} rows")
     _leave_checks_to_us(pyfunc)
     proven = replace(schema, outputs=_observe(answer, schema))
-    return Model(proven, _is_rowwise(pyfunc, proven, example, answer), pyfunc)
+    return Model(proven, _is_rowwise(pyfunc, proven, example, answer), pyfunc, drift)
+
+
+def _find_profile(folder: Path, pyfunc: PyFuncModel) -> Path | None:
+    """The file that was packed with the model as its artifact `profile`."""
+    artifacts = pyfunc.metadata.flavors["python_function"].get("artifacts") or {}
+    return folder / artifacts["profile"]["path"] if "profile" in artifacts else None
 
 
 def _leave_checks_to_us(pyfunc: PyFuncModel) -> None:
