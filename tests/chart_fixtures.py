@@ -34,12 +34,17 @@ def assemble_charts(folder: Path) -> Path:
 
 def find_kserve() -> Path | None:
     """KServe's charts in Go's module cache, where `kube kserve` puts them; None when they are not there."""
+    charts = find_module(KSERVE)
+    return charts if charts.is_dir() else None
+
+
+def find_module(path: str) -> Path:
+    """Where something of Go's module cache is, or would be."""
     go = shutil.which("go")
     cache = os.environ.get("GOMODCACHE", "")
     if not cache and go:
         cache = subprocess.run([go, "env", "GOMODCACHE"], capture_output=True, text=True, check=True).stdout.strip()
-    charts = Path(cache or Path.home() / "go/pkg/mod") / KSERVE
-    return charts if charts.is_dir() else None
+    return Path(cache or Path.home() / "go/pkg/mod") / path
 
 
 def _copy_tree(source: Path, target: Path) -> None:

@@ -98,7 +98,7 @@ class Cluster:
     ) -> Component:
         """Have a component of these objects, in a namespace of its own; one of that name is replaced."""
         given: dict[str, Any] = {"needs": (), "health": (), "crds": (), "owns": (), "namespace": self.space(name)}
-        given["manner"] = "release"
+        given |= {"images": (), "manner": "release"}
         component = Component(
             name=name,
             summary="",

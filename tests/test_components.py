@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from chart_fixtures import OVERRIDES, find_kserve
+from chart_fixtures import OVERRIDES, find_kserve, find_module
 from target_samples import CLOUDS, make_config, make_outputs, select
 
 from platform_cli.cluster.bundle import list_images, mirror_charts, verify_bundle, write_manifest
@@ -552,10 +552,38 @@ def test_images_are_found_wherever_they_stand() -> None:
         {"kind": "Pod", "spec": {"containers": [{"name": "a", "image": "a:1", "args": ["--image=r.example/x/y:2"]}]}},
         {"kind": "Prometheus", "spec": {"image": "r.example/p@sha256:" + "1" * 64}},
         {"kind": "ConfigMap", "data": {"storage": json.dumps(settings), "text": "image: no:1"}},
+        {"kind": "ConfigMap", "data": {"gateway.yaml": "limit:\n  image: r.example/limit:3\n", "a.yaml": "{"}},
+        {
+            "kind": "Pod",
+            "spec": {"args": ["--level", "info", "--executor-image", "r.example/exec:4", "--image", "--x"]},
+        },
+        {"kind": "Pod", "env": [{"name": "INIT_IMAGE", "value": "r.example/i:5"}, {"name": "A", "value": "b:1"}]},
+        {"kind": "Pod", "env": [{"name": "RELATED_IMAGE_NODE", "value": "r.example/n:6"}]},
         {"kind": "Thing", "spec": {"image": "", "args": ["--url=http://a.example/b:1", "--level=info"]}},
     ]
     digest = "r.example/p@sha256:" + "1" * 64
-    assert list_images(objects) == ("a:1", "kserve/storage:v1", digest, "r.example/x/y:2")
+    told = ("r.example/exec:4", "r.example/i:5", "r.example/limit:3", "r.example/n:6")
+    assert list_images(objects) == tuple(sorted(("a:1", "kserve/storage:v1", digest, "r.example/x/y:2", *told)))
+
+
+def test_what_operators_start_is_of_the_charts_version() -> None:
+    """Their names stand in the operators' code: a new version of a chart brings others."""
+    found = {item.name: item.images for item in read_components() if item.images}
+    assert set(found) == {"calico", "gateway"}
+    versions = {item.name: item.version for item in read_components()}
+    assert {image.rpartition(":")[2] for image in found["calico"]} == {versions["calico"]}
+    folder = SHARED / "charts" / "tigera-operator" / versions["calico"]
+    if not folder.is_dir():
+        pytest.skip("needs the charts' values beside the checkout")
+    assert read_defaults(folder)["calicoctl"]["tag"] == versions["calico"]
+
+
+def test_envoy_is_the_one_that_its_operator_starts() -> None:
+    gateway = by_name(read_components())["gateway"]
+    code = find_module(f"github.com/envoyproxy/gateway@{gateway.version}") / "api/v1alpha1/shared_types.go"
+    if not code.is_file():
+        pytest.skip("needs Envoy Gateway's code in Go's module cache")
+    assert re.findall(r'DefaultEnvoyProxyImage\s*=\s*"([^"]+)"', code.read_text()) == list(gateway.images)
 
 
 # --- GitOps -----------------------------------------------------------------------------------------------------------

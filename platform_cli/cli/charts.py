@@ -137,7 +137,7 @@ def _find_outputs(context: Context, *, expects: bool) -> ClusterOutputs:
 
 
 def _list_all_images(context: Context, target: Target) -> tuple[str, ...]:
-    """Of every chart, and our own three, which workflows and models name."""
+    """Of every chart, what its operator starts besides, and our own three, which workflows and models name."""
     from platform_cli.cluster.bundle import list_images
     from platform_cli.cluster.chart import find_chart
     from platform_cli.cluster.value import build_values
@@ -150,5 +150,5 @@ def _list_all_images(context: Context, target: Target) -> tuple[str, ...]:
         values = build_values(item, config, target.outputs)
         chart = find_chart(item, config.charts)
         objects = helm.render(chart, name=item.release, namespace=item.namespace, values=values, hooks=True)
-        found.update(list_images(objects))
+        found.update(list_images(objects), item.images)
     return tuple(sorted(found))

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from platform_cli.errors import PreflightError, RefusedError
+from platform_cli.tools.helm_manifest import load_yaml
 
 if TYPE_CHECKING:
     from platform_cli.cluster.component import Component
@@ -23,8 +26,10 @@ _CHARTS = "charts"
 _BLOCK = 1 << 20
 _SCHEMA = 1
 _IMAGE = re.compile(r"[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?")
-# Operators are told by arguments which images they are to run.
-_ARGUMENT = re.compile(r"--[a-z-]+=(?P<image>[\w-]+(\.[\w-]+)+(:\d+)?(/[\w.-]+)+[:@][\w.:-]+)")
+# Operators are told by arguments or by their environment which images they are to run.
+_ARGUMENT = re.compile(r"--[a-z0-9-]+=(?P<image>[\w-]+(\.[\w-]+)+(:\d+)?(/[\w.-]+)+[:@][\w.:-]+)")
+_OPTION = re.compile(r"--([a-z0-9-]+-)?image")
+_VARIABLE = re.compile(r"([A-Z0-9_]+_)?IMAGE|RELATED_IMAGE_[A-Z0-9_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,34 +68,44 @@ def mirror_charts(components: Iterable[Component], charts: Charts, folder: Path)
 
 
 def list_images(objects: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Every container image that rendered objects name, sorted: also in custom resources and operators' settings."""
+    """Every container image that rendered objects name, sorted: also in custom resources and operators' settings.
+
+    What an operator starts without being told is not among it: that is `images` of the component.
+    """
     found: set[str] = set()
     for item in objects:
         found.update(_walk(item))
         if item.get("kind") == "ConfigMap":
-            for text in (item.get("data") or {}).values():
-                found.update(_walk(_parse(text)))
+            for name, text in (item.get("data") or {}).items():
+                found.update(_walk(_parse(name, text)))
     return tuple(sorted(found))
 
 
 def _walk(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
+        named = _VARIABLE.fullmatch(str(value.get("name", "")))
         for key, inner in value.items():
-            if key == "image" and isinstance(inner, str) and _IMAGE.fullmatch(inner):
+            if (key == "image" or (named and key == "value")) and _is_image(inner):
                 yield inner
             yield from _walk(inner)
     elif isinstance(value, list):
-        for inner in value:
+        for before, inner in zip((None, *value), value, strict=False):
+            if isinstance(before, str) and _OPTION.fullmatch(before) and _is_image(inner):
+                yield inner
             yield from _walk(inner)
     elif isinstance(value, str) and (match := _ARGUMENT.fullmatch(value)):
         yield match["image"]
 
 
-def _parse(text: Any) -> Any:
-    """What a controller's settings are when they are JSON; nothing else."""
+def _is_image(value: Any) -> bool:
+    return isinstance(value, str) and _IMAGE.fullmatch(value) is not None
+
+
+def _parse(name: str, text: Any) -> Any:
+    """What a controller's settings are when they are JSON, or YAML by their file's name; nothing else."""
     try:
-        return json.loads(text)
-    except (TypeError, ValueError):
+        return load_yaml(text) if name.endswith((".yaml", ".yml")) else json.loads(text)
+    except (TypeError, ValueError, yaml.YAMLError):
         return None
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=53)]
 ResourceName = Annotated[str, Field(pattern=r"^[a-z0-9]+(\.[a-z0-9-]+)+$")]
 Workload = Annotated[str, Field(pattern=r"^(deployment|statefulset|daemonset)/[a-z0-9-]+$")]
+Image = Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)+:[\w.-]+$")]
 ClusterCloud = Literal["local", "existing", "aws", "azure", "gcp"]
 Manner = Literal["release", "manifests"]
 
@@ -51,6 +52,7 @@ class Component:
     crds: tuple[str, ...]
     owns: tuple[str, ...]
     health: tuple[str, ...]
+    images: tuple[str, ...]
     manner: Manner
 
     @property
@@ -87,6 +89,7 @@ class _Release(_Model):
     crds: tuple[ResourceName, ...] = ()
     owns: tuple[ResourceName, ...] = ()
     health: tuple[Workload, ...] = ()
+    images: tuple[Image, ...] = ()
     manner: Manner = "release"
 
 
