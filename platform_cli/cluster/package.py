@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,25 +65,34 @@ def list_workloads(packages: Sequence[Package]) -> tuple[tuple[str, tuple[str, .
 
 
 def open_packages(
-    components: Sequence[Component], config: Config, outputs: ClusterOutputs, *, known: bool = True
+    components: Sequence[Component],
+    config: Config,
+    outputs: ClusterOutputs,
+    *,
+    known: bool = True,
+    adopted: Collection[str] = (),
 ) -> tuple[Package, ...]:
     """The components with their charts, wherever those come from, and, when the outputs are `known`, their values.
+
+    `adopted` are namespaces in which somebody else runs a component.
 
     Raises:
         ConfigError: the charts' place is not given.
         PreflightError: a chart is not there.
     """
-    return tuple(_open_package(component, config, outputs) if known else _expect(component) for component in components)
+    return tuple(
+        _open_package(component, config, outputs, adopted) if known else _expect(component) for component in components
+    )
 
 
-def _open_package(component: Component, config: Config, outputs: ClusterOutputs) -> Package:
+def _open_package(component: Component, config: Config, outputs: ClusterOutputs, adopted: Collection[str]) -> Package:
     from platform_cli.cluster.chart import find_chart
     from platform_cli.cluster.value import build_values
     from platform_cli.cluster.value_check import require_known_values
 
     chart = find_chart(component, config.charts)
     require_known_values(component, config.components.values.get(component.name, {}), chart)
-    values = build_values(component, config, outputs)
+    values = build_values(component, config, outputs, adopted=adopted)
     return Package(component=component, chart=chart, values=values, crds=find_crds(component, chart, values))
 
 

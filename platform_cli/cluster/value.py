@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,12 @@ _HELM = Path("infrastructure", "helm")
 
 
 def build_values(
-    component: Component, config: Config, outputs: ClusterOutputs, *, assets: Path | None = None
+    component: Component,
+    config: Config,
+    outputs: ClusterOutputs,
+    *,
+    assets: Path | None = None,
+    adopted: Collection[str] = (),
 ) -> dict[str, Any]:
     """The values that a component is installed with; no secret is in them, only names of Secrets.
 
@@ -29,11 +35,12 @@ def build_values(
         config: its `components.values` win over everything.
         outputs: of the infrastructure.
         assets: the product's own folder; None means where it is installed.
+        adopted: namespaces in which somebody else runs a component.
     """
     assets = assets or find_assets()
     helm = assets / _HELM
     components = select_components(_read(helm / "releases.yaml"), config, outputs)
-    site = Site(config=config, outputs=outputs, components=components, assets=assets)
+    site = Site(config=config, outputs=outputs, components=components, assets=assets, adopted=frozenset(adopted))
     values: dict[str, Any] = {}
     for layer in (
         read_values(helm / "common" / f"{component.name}.yaml"),

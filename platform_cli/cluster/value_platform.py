@@ -100,11 +100,12 @@ def _platform(site: Site) -> Values:
 
 
 def _list_namespaces(site: Site) -> Values:
-    """Every namespace of a component, and the level of Pod Security that it can bear."""
+    """Every namespace of a component, and the level of Pod Security that it can bear, unless others are in it."""
     names = dict.fromkeys((SYSTEM_NAMESPACE, *(component.namespace for component in site.components)))
     reasons = {item.namespace: _PRIVILEGED[item.name] for item in site.components if item.name in _PRIVILEGED}
+    levels = {name: {"podSecurity": "privileged", "reason": reason} for name, reason in reasons.items()}
     return {
-        name: {"podSecurity": "privileged", "reason": reasons[name]} if name in reasons else {}
+        name: {"adopted": True} if name in site.adopted else levels.get(name, {})
         for name in names
         if name not in _CLUSTERS_OWN
     }

@@ -24,12 +24,19 @@ _DEFAULT_REGISTRY = "docker.io/library"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """One target. `components` are those that are selected for it; `assets` is the product's own folder."""
+    """One target.
+
+    Attributes:
+        components: those that are selected for it.
+        assets: the product's own folder.
+        adopted: namespaces in which somebody else runs a component: they get nothing that closes them.
+    """
 
     config: Config
     outputs: ClusterOutputs
     components: tuple[Component, ...]
     assets: Path = field(repr=False)
+    adopted: frozenset[str] = frozenset()
 
     def has(self, name: str) -> bool:
         """Whether a component is selected."""
