@@ -21,9 +21,9 @@ from platform_cli.clouds.existing import ExistingCloud
 from platform_cli.clouds.interface import Proof
 from platform_cli.cluster.access import Access
 from platform_cli.cluster.component import Component
+from platform_cli.cluster.item import patch_item
 from platform_cli.cluster.package import Package, find_crds
 from platform_cli.cluster.platform import ClusterPlatform
-from platform_cli.cluster.removal import patch_item
 from platform_cli.config import Config
 from platform_cli.events import Emit, Event, Notice, StageFinished, StageStarted
 from platform_cli.layout import Layout
@@ -97,7 +97,8 @@ class Cluster:
         **fields: Any,
     ) -> Component:
         """Have a component of these objects, in a namespace of its own; one of that name is replaced."""
-        given: dict[str, Any] = {"needs": (), "health": (), "crds": (), "owns": (), "namespace": self.space(name)}
+        names = tuple(crd["metadata"]["name"] for crd in crds)
+        given: dict[str, Any] = {"needs": (), "health": (), "crds": names, "owns": (), "namespace": self.space(name)}
         given |= {"images": (), "manner": "release"}
         component = Component(
             name=name,
@@ -123,7 +124,7 @@ class Cluster:
         components = tuple(package.component for package in packages)
         return ClusterPlatform(
             lambda: self.access,
-            lambda: packages,
+            lambda _: packages,
             lambda: components,
             deadline_s=self.deadline_s,
             removal_s=self.removal_s,

@@ -393,7 +393,7 @@ class SeenPlatform(ClusterPlatform):
         chosen = [item for item in select("existing") if item.name in WANTED]
         components = [replace(item, version=WANTED[item.name], needs=()) for item in chosen]
         packages = [Package(component=item, chart=Path("none"), values=None) for item in components]
-        super().__init__(_refuse_access, lambda: packages, lambda: components)
+        super().__init__(_refuse_access, lambda _: packages, lambda: components)
         keys = {item.name: f"{item.namespace}/{item.release}" for item in components}
         releases = {keys[name]: running(version=version) for name, version in installed.items()}
         self._seen = ClusterFacts(releases=releases, foreign=foreign)

@@ -191,7 +191,7 @@ def _assess_root(work: GitOpsRoot, seen: ClusterFacts) -> Assessment:
 
 def _assess_resources(work: DrainResources, seen: ClusterFacts) -> Assessment:
     counts = [f"{len(seen.resources[crd])} {crd.partition('.')[0]}" for crd in work.crds if seen.resources.get(crd)]
-    if work.component in seen.foreign:
+    if work.component in seen.foreign and not counts:
         return Risk.NONE, f"not ours: {seen.foreign[work.component]}"
     return if_any(Risk.DESTROY, "there", tuple(counts), "no custom resource")
 

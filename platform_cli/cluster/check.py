@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -85,12 +85,15 @@ RIGHTS = (
 )
 
 
-def list_cluster_checks(kubernetes: Open, components: Sequence[Component] = ()) -> tuple[Check, ...]:
+def list_cluster_checks(
+    kubernetes: Open, components: Sequence[Component] = (), forced: Collection[str] = ()
+) -> tuple[Check, ...]:
     """Every check, in the order in which people read them.
 
     Args:
         kubernetes: opens the API; called when a check looks.
         components: what is to be installed, held against what somebody else runs there.
+        forced: those of them that are installed nevertheless.
     """
     looks: Mapping[str, Look] = {
         "cluster": check_version,
@@ -98,7 +101,7 @@ def list_cluster_checks(kubernetes: Open, components: Sequence[Component] = ()) 
         "nodes": check_nodes,
         "storage": check_storage,
         "way-in": check_way_in,
-        "adoption": lambda api: check_adoption(api, components),
+        "adoption": lambda api: check_adoption(api, components, forced),
     }
     return tuple(Check(name, _tell_errors(look, kubernetes)) for name, look in looks.items())
 
@@ -156,11 +159,11 @@ def check_way_in(kubernetes: Kubernetes) -> Finding:
     return Finding(bool(found), found or "no gateway class and no ingress class", fix, advises=True)
 
 
-def check_adoption(kubernetes: Kubernetes, components: Sequence[Component]) -> Finding:
+def check_adoption(kubernetes: Kubernetes, components: Sequence[Component], forced: Collection[str] = ()) -> Finding:
     """Whether somebody else runs components of ours here: they are used as they are, so this only advises."""
-    from platform_cli.cluster.observation import find_foreign, read_crds
+    from platform_cli.cluster.remains import look_for_ours
 
-    foreign = find_foreign(components, (), read_crds(kubernetes, components)) if components else {}
+    foreign = look_for_ours(kubernetes, components, forced).foreign if components else {}
     if not foreign:
         return Finding(ok=True, found="nobody else runs a component of ours here")
     found = "; ".join(f"{name}: {why}" for name, why in foreign.items())

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from platform_cli.cluster.application import inspect_applications, read_applications
-from platform_cli.cluster.observation import find_foreign, find_unready, read_crds
+from platform_cli.cluster.observation import find_unready
+from platform_cli.cluster.ownership import read_ownership
 from platform_cli.errors import MlopsError
 from platform_cli.render.line import count_of
 from platform_cli.serving.kserve_inspection import group_pods, is_served, is_stopped, place_of, tell_unready
@@ -38,20 +39,20 @@ def inspect(sight: Sight, components: Sequence[Component], delegation: Delegatio
     with ThreadPoolExecutor() as pool:
         version = pool.submit(kubernetes.version)
         listed = pool.submit(sight.helm.list)
-        crds = pool.submit(read_crds, kubernetes, components)
+        looked = pool.submit(read_ownership, kubernetes, components)
         unready = pool.submit(find_unready, kubernetes, workloads)
         counts = pool.submit(_count_workflows, kubernetes), pool.submit(inspect_models, kubernetes)
         others = pool.submit(_inspect_delegated, kubernetes, delegation)
         releases = {(item.namespace, item.name): item for item in listed.result()}
-        foreign = find_foreign(components, listed.result(), crds.result())
-        if not any((item.namespace, item.release) in releases for item in components):
+        ownership = looked.result()
+        if not any((item.namespace, item.release) in releases for item in ownership.ours):
             return ()
         return (
             Layer("cluster", Health.OK, f"Kubernetes {version.result()}"),
             *(
-                _inspect_component(item, releases, foreign, unready.result())
-                if item.is_release or item.name in foreign
-                else _inspect_definitions(item, crds.result())
+                _inspect_component(item, releases, ownership.foreign, unready.result())
+                if item.is_release or item.name in ownership.foreign
+                else _inspect_definitions(item, ownership.crds)
                 for item in components
             ),
             *others.result(),

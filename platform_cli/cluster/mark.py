@@ -11,6 +11,7 @@ from platform_cli.stage import digest_of
 MADE_BY = {"mlops.io/made-by": "mlops"}
 _DIGEST = "mlops.io/digest"
 _BEFORE = "mlops.io/before"
+_CLAIM = "mlops.io/release."
 _RELEASE, _RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 _OURS = ("app.kubernetes.io/", "helm.sh/", "meta.helm.sh/", "mlops.io/", "pod-security.kubernetes.io/")
 BY_HELM = "app.kubernetes.io/managed-by=Helm"
@@ -30,6 +31,21 @@ def is_ours(item: Mapping[str, Any]) -> bool:
 def is_known(item: Mapping[str, Any]) -> bool:
     """Whether we made a namespace, or remember what it was like before us."""
     return is_ours(item) or _BEFORE in (item["metadata"].get("annotations") or {})
+
+
+def claim(release: str) -> dict[str, Any]:
+    """The patch with which a namespace says, before Helm begins, that a release in it is ours."""
+    return {"metadata": {"annotations": {f"{_CLAIM}{release}": "ours"}}}
+
+
+def is_claimed(item: Mapping[str, Any], release: str) -> bool:
+    """Whether a namespace says that a release in it is ours."""
+    return f"{_CLAIM}{release}" in (item["metadata"].get("annotations") or {})
+
+
+def unclaim(release: str) -> dict[str, Any]:
+    """The patch that takes that back, once the release is gone."""
+    return {"metadata": {"annotations": {f"{_CLAIM}{release}": None}}}
 
 
 def remember(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,6 +93,12 @@ def read_crd_mark(crd: Mapping[str, Any], releases: Collection[tuple[str, str]])
         return digest
     release = release_of(crd)
     return "/".join(release) if release in releases else ""
+
+
+def of_release(namespace: str, release: str) -> dict[str, Any]:
+    """The patch that makes an object one that Helm takes for a release's."""
+    key, _, value = BY_HELM.partition("=")
+    return {"metadata": {"labels": {key: value}, "annotations": {_RELEASE_NAMESPACE: namespace, _RELEASE: release}}}
 
 
 def release_of(item: Mapping[str, Any]) -> tuple[str, str]:

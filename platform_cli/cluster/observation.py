@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from platform_cli.cluster.application import NOTHING, Delegation, read_root
 from platform_cli.cluster.difference import find_varying, index
 from platform_cli.cluster.discovery import Capabilities, discover
-from platform_cli.cluster.mark import BY_HELM, is_known, is_ours, read_crd_mark
+from platform_cli.cluster.mark import BY_HELM, is_known
 from platform_cli.cluster.package import Package, list_workloads
 from platform_cli.cluster.work import ClusterFacts, Healthy, KubernetesObject, Ref, ReleaseFact, Rendered
 from platform_cli.cluster.workload import KINDS, parse_workload, tell_unready
@@ -24,6 +24,7 @@ from platform_cli.tools.kubernetes_kind import (
 
 if TYPE_CHECKING:
     from platform_cli.cluster.component import Component
+    from platform_cli.cluster.ownership import Ownership
     from platform_cli.tools.helm import Helm, Release
     from platform_cli.tools.kubernetes import Kubernetes
 
@@ -56,31 +57,27 @@ class Sight:
 def observe_deploy(
     sight: Sight,
     packages: Sequence[Package],
-    forced: Collection[str] = (),
+    ownership: Ownership,
     delegation: Delegation = NOTHING,
 ) -> ClusterFacts:
-    """What a deploy is planned from: releases, objects, CRDs, namespaces, secrets, and how the workloads are.
-
-    `forced` are components that count as ours whoever brought their CRDs.
-    """
+    """What a deploy is planned from: releases, objects, CRDs, namespaces, secrets, and how the workloads are."""
     kubernetes, components = sight.kubernetes, [package.component for package in packages]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         served = pool.submit(discover, kubernetes)
         listed = pool.submit(sight.helm.list)
-        crds = pool.submit(read_crds, kubernetes, components)
         namespaces = pool.submit(_list_namespaces, kubernetes)
         secrets = pool.submit(_list_secrets, kubernetes, [*components, *delegation.components])
         root = pool.submit(read_root, kubernetes, delegation)
         unready = pool.submit(find_unready, kubernetes, Healthy(list_workloads(packages)).workloads)
         rendered = _render_all(sight, packages, served.result())
         return ClusterFacts(
-            namespaces={item["metadata"]["name"]: is_ours(item) for item in namespaces.result()},
+            namespaces=ownership.namespaces,
             unmarked=frozenset(item["metadata"]["name"] for item in namespaces.result() if not is_known(item)),
-            crds=crds.result(),
+            crds=ownership.crds,
             secrets=secrets.result(),
             releases=read_releases(sight, components, listed.result()),
             rendered=rendered,
-            foreign=find_foreign(components, listed.result(), crds.result(), forced),
+            foreign=ownership.foreign,
             unready=unready.result(),
             gitops_root=root.result(),
         )
@@ -88,30 +85,6 @@ def observe_deploy(
 
 def _list_namespaces(kubernetes: Kubernetes) -> list[dict[str, Any]]:
     return list(kubernetes.list(NAMESPACE))
-
-
-def read_crds(kubernetes: Kubernetes, components: Iterable[Component]) -> dict[str, str]:
-    """The mark of every CRD by name; empty for those that are not ours."""
-    releases = {(component.namespace, component.release) for component in components}
-    found = kubernetes.list_metadata(CUSTOM_RESOURCE_DEFINITION)
-    return {crd["metadata"]["name"]: read_crd_mark(crd, releases) for crd in found}
-
-
-def find_foreign(
-    components: Iterable[Component],
-    listed: Iterable[Release],
-    crds: Mapping[str, str],
-    forced: Collection[str] = (),
-) -> dict[str, str]:
-    """Components that somebody else runs: a CRD of theirs is there that neither we nor a release of ours brought."""
-    releases = {(release.namespace, release.name) for release in listed}
-    found = {}
-    for component in components:
-        theirs = [crd for crd in (*component.crds, *component.owns) if crds.get(crd) == ""]
-        installed = (component.namespace, component.release) in releases
-        if theirs and not installed and component.name not in forced:
-            found[component.name] = f"{theirs[0]} is there and not ours"
-    return found
 
 
 def read_releases(sight: Sight, components: Sequence[Component], listed: Iterable[Release]) -> dict[str, ReleaseFact]:

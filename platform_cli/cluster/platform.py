@@ -9,27 +9,22 @@ from typing import TYPE_CHECKING
 
 from platform_cli.cluster import health, stages
 from platform_cli.cluster.application import NOTHING, Delegation
+from platform_cli.cluster.mark import claim
 from platform_cli.cluster.observation import Sight, observe_deploy
+from platform_cli.cluster.ownership import read_ownership
 from platform_cli.cluster.wait import DEADLINE_S
 from platform_cli.cluster.work import (
     Backup,
     ClusterFacts,
     CrdSet,
-    DrainResources,
     GeneratedSecrets,
     GitOpsRoot,
     Healthy,
     HelmRelease,
     Namespaces,
-    RemoveClaims,
-    RemoveCrds,
-    RemoveNamespaces,
-    RemoveRelease,
-    RemoveWebhooks,
-    StopWorkflows,
-    SuspendGitOps,
 )
-from platform_cli.errors import PreflightError, UsageError
+from platform_cli.errors import PreflightError
+from platform_cli.tools.kubernetes_kind import NAMESPACE
 
 if TYPE_CHECKING:
     from platform_cli.clouds.interface import Proof
@@ -37,6 +32,7 @@ if TYPE_CHECKING:
     from platform_cli.cluster.component import Component
     from platform_cli.cluster.install import Installer
     from platform_cli.cluster.outputs import ClusterOutputs
+    from platform_cli.cluster.ownership import Ownership
     from platform_cli.cluster.package import Package
     from platform_cli.cluster.removal import Remover
     from platform_cli.config import Config
@@ -57,11 +53,11 @@ class ClusterPlatform:
 
     Args:
         access: opens the way to the cluster.
-        packages: what is installed, in order of need; opened once.
+        packages: what is installed, in order of need, given the namespaces in which somebody else runs a component.
         components: the same without charts and values, which only a deploy needs.
         registry: what the names of our own images start with.
         delegation: what is left to Argo CD: of that there is no package.
-        forced: components that are installed although somebody else's CRDs of theirs are there.
+        forced: components that are ours although somebody else's release or CRDs of theirs are there.
         deadline_s: how long one component may take to become ready.
         removal_s: how long what is deleted may take to go.
     """
@@ -69,7 +65,7 @@ class ClusterPlatform:
     def __init__(
         self,
         access: Callable[[], Access],
-        packages: Callable[[], Sequence[Package]],
+        packages: Callable[[frozenset[str]], Sequence[Package]],
         components: Callable[[], Sequence[Component]],
         *,
         registry: Callable[[], str] = str,
@@ -83,9 +79,10 @@ class ClusterPlatform:
         self._open_components = components
         self._registry = registry
         self._open_delegation = delegation
-        self._forced = forced
+        self.forced = forced
         self._deadline_s = deadline_s
         self._removal_s = removal_s
+        self._adopted: frozenset[str] | None = None
 
     @cached_property
     def access(self) -> Access:
@@ -114,16 +111,17 @@ class ClusterPlatform:
 
         try:
             if deploys and self.components:
-                return observe_deploy(self._sight, self._packages, self._forced, self._delegation)
-            return observe_destroy(self._sight, self.components) if self.components else ClusterFacts()
+                ownership = self._look()
+                return observe_deploy(self._sight, self._packages, ownership, self._delegation)
+            return observe_destroy(self._sight, self.components, self.forced) if self.components else ClusterFacts()
         except PreflightError as error:
             if deploys:
                 raise
             return ClusterFacts(unreachable=error.message)
 
     def list_stages(self, after: tuple[str, ...] = ()) -> tuple[Stage, ...]:
-        """Everything that should hold, after these stages."""
-        return stages.list_stages(self._packages, after, self._delegation)
+        """Everything that should hold, after these stages; as if nobody else were there until that was observed."""
+        return stages.list_stages(self._packages, after, self._delegation, self._adopted or ())
 
     def list_removals(self, *, keep_data: bool, delete_crds: bool = False) -> tuple[Stage, ...]:
         """Everything that must be undone, in order."""
@@ -135,11 +133,18 @@ class ClusterPlatform:
             case Backup():
                 from platform_cli.cluster.backup import back_up
 
-                return back_up(self.kubernetes, self.components, work.folder)
+                return back_up(self.kubernetes, self.components, work, emit)
             case Namespaces() | CrdSet() | GeneratedSecrets() | HelmRelease() | GitOpsRoot() | Healthy():
+                if self._adopted is None:
+                    self._look()
+                if isinstance(work, HelmRelease):
+                    # Before Helm begins: a command that is killed after it must not make ours a stranger's.
+                    self.kubernetes.patch(NAMESPACE, work.namespace, None, claim(work.release))
                 return self._installer.run(work, emit)
             case _:
-                return self._remove(stage, emit)
+                from platform_cli.cluster.removal_work import run_removal
+
+                return run_removal(self._remover, stage, emit)
 
     def inspect(self) -> tuple[Layer, ...]:
         """How each part is; empty when nothing is deployed."""
@@ -149,12 +154,13 @@ class ClusterPlatform:
             return health.unreachable(error)
 
     def is_deployed(self) -> bool:
-        """Whether any component is installed.
+        """Whether any component is installed, by us.
 
         Raises:
             PreflightError: the cluster cannot be reached.
         """
-        wanted = {(item.namespace, item.release) for item in self.components}
+        ours = read_ownership(self.kubernetes, self.components, self.forced).ours
+        wanted = {(item.namespace, item.release) for item in ours}
         return any((item.namespace, item.name) in wanted for item in self._sight.helm.list())
 
     def list_upgrades(self, before: ClusterFacts | None, backups: Path) -> tuple[Stage, ...]:
@@ -201,39 +207,24 @@ class ClusterPlatform:
 
     def serving(self) -> Serving:
         """What serves models here: KServe."""
-        from platform_cli.serving.kserve_serving import KServeServing
+        from platform_cli.serving.kserve_assembly import open_serving
 
-        return KServeServing(self.kubernetes, self.registry())
-
-    def _remove(self, stage: Stage, emit: Emit) -> str:  # noqa: PLR0911 - one return per kind of work
-        work, remover = stage.work, self._remover
-        match work:
-            case SuspendGitOps():
-                return remover.suspend_gitops()
-            case StopWorkflows():
-                return remover.stop_workflows(work, emit)
-            case DrainResources():
-                return remover.drain(work, emit)
-            case RemoveWebhooks():
-                return remover.remove_webhooks(self.components)
-            case RemoveRelease():
-                return remover.remove_release(work)
-            case RemoveClaims():
-                return remover.remove_claims(work, emit)
-            case RemoveNamespaces():
-                return remover.remove_namespaces(work, emit)
-            case RemoveCrds():
-                return remover.remove_crds(work, emit)
-            case _:
-                raise UsageError(f"{stage.name} is no stage of a cluster")
+        return open_serving(self.kubernetes, self.registry(), [component.name for component in self.components])
 
     @cached_property
     def _delegation(self) -> Delegation:
         return self._open_delegation()
 
-    @cached_property
+    @property
     def _packages(self) -> Sequence[Package]:
-        return self._open_packages()
+        return self._open_packages(self._adopted or frozenset())
+
+    def _look(self) -> Ownership:
+        """What is ours, of which nothing is left to Argo CD; its values then leave others' namespaces alone."""
+        components = [item for item in self.components if item not in self._delegation.components]
+        ownership = read_ownership(self.kubernetes, components, self.forced)
+        self._adopted = ownership.adopted
+        return ownership
 
     @cached_property
     def _sight(self) -> Sight:
@@ -257,7 +248,7 @@ class ClusterPlatform:
     def _remover(self) -> Remover:
         from platform_cli.cluster.removal import Remover
 
-        return Remover(sight=self._sight, components=self.components, deadline_s=self._removal_s)
+        return Remover(sight=self._sight, components=self.components, forced=self.forced, deadline_s=self._removal_s)
 
 
 def open_platform(
@@ -279,9 +270,10 @@ def open_platform(
     def components() -> Sequence[Component]:
         return select_components(read_components(), config, outputs())
 
-    def packages() -> Sequence[Package]:
+    @cache
+    def packages(adopted: frozenset[str]) -> Sequence[Package]:
         chosen = list_bootstrap(components()) if config.gitops.enabled else components()
-        return open_packages(chosen, config, outputs(), known=known)
+        return open_packages(chosen, config, outputs(), known=known, adopted=adopted)
 
     return ClusterPlatform(
         access,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from platform_cli.clouds.interface import Proof
-from platform_cli.cluster.remains import observe_destroy
+from platform_cli.cluster.item import is_leaving
+from platform_cli.cluster.remains import list_volumes, observe_destroy
 from platform_cli.cluster.stages import list_namespaces
+from platform_cli.cluster.work import KubernetesObject
+from platform_cli.tools.kubernetes_kind import CUSTOM_RESOURCE_DEFINITION
 
 if TYPE_CHECKING:
     from platform_cli.cluster.component import Component
     from platform_cli.cluster.removal import Remover
     from platform_cli.cluster.work import ClusterFacts
+    from platform_cli.tools.kubernetes import Kubernetes
 
 
 def prove_gone(
@@ -21,18 +25,32 @@ def prove_gone(
     """Look into the cluster again; what was there before tells which volumes and load balancers to look for."""
     if before is None or before.unreachable:
         return Proof((), (), (), (f"the cluster: {before.unreachable if before else 'there is none'}",))
-    now = observe_destroy(remover.sight, components)
+    now = observe_destroy(remover.sight, components, remover.forced)
     spaces = [name for name in list_namespaces(components) if now.namespaces.get(name)]
     held = {claim.partition("/")[0] for claim in now.claims} if keep_data else set()
     stuck = [remover.explain_namespace(name) for name in spaces if name not in held]
     releases = [f"release {key}" for key in now.releases if _component_of(key, components) not in now.foreign]
     resources = [f"{crd} {key}" for crd, keys in now.resources.items() for key in keys]
-    volumes = () if keep_data else tuple(f"volume {name}" for name in now.volumes)
+    gone = () if keep_data else list_volumes(remover.sight.kubernetes, remover.look(), before.claims)
+    volumes = tuple(f"volume {name}" for name in gone)
     balancers = tuple(f"load balancer of service {key}" for key in now.balancers if key in before.balancers)
-    theirs = {crd for item in components for crd in (*item.crds, *item.owns)}
-    crds = [name for name, mark in now.crds.items() if mark and name in theirs]
+    leaving = _find_leaving(remover.sight.kubernetes, now.crds)
+    crds = [name for name in now.crds if name not in leaving]
     kept = (*(f"volume claim {key}" for key in now.claims if keep_data), *_tell_crds(crds))
-    return Proof(_list_checked(keep_data=keep_data), (*stuck, *releases, *resources, *volumes, *balancers), kept)
+    left = (*stuck, *releases, *resources, *volumes, *balancers, *leaving.values())
+    return Proof(_list_checked(keep_data=keep_data), left, kept)
+
+
+def _find_leaving(kubernetes: Kubernetes, crds: Iterable[str]) -> dict[str, str]:
+    """CRDs that are being deleted and do not go, and why, in the API's words."""
+    found = (kubernetes.get(CUSTOM_RESOURCE_DEFINITION, name) for name in crds)
+    return {item["metadata"]["name"]: _explain(item) for item in found if item and is_leaving(item)}
+
+
+def _explain(crd: KubernetesObject) -> str:
+    conditions = (crd.get("status") or {}).get("conditions") or ()
+    said = [str(item.get("message", "")) for item in conditions if item["type"] == "Terminating"]
+    return f"CRD {crd['metadata']['name']}: {' '.join(said) or 'it is still there'}"
 
 
 def _component_of(key: str, components: Sequence[Component]) -> str:

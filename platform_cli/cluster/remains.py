@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from platform_cli.cluster.application import APPLICATIONS, find_delegated, read_applications
+from platform_cli.cluster.application import APPLICATIONS, PART_OF, find_delegated, read_applications
 from platform_cli.cluster.discovery import Capabilities, discover
-from platform_cli.cluster.mark import BY_HELM, is_ours, release_of, restore
-from platform_cli.cluster.observation import Sight, find_foreign, read_crds, read_releases
+from platform_cli.cluster.item import describe, key_of
+from platform_cli.cluster.mark import restore
+from platform_cli.cluster.observation import Sight, read_releases
+from platform_cli.cluster.ownership import Ownership, read_ownership
 from platform_cli.cluster.stages import list_namespaces
+from platform_cli.cluster.webhook import list_webhooks
 from platform_cli.cluster.work import ClusterFacts, KubernetesObject
 from platform_cli.tools.kubernetes_kind import (
-    MUTATING_WEBHOOK,
     NAMESPACE,
     PERSISTENT_VOLUME,
     PERSISTENT_VOLUME_CLAIM,
     SERVICE,
-    VALIDATING_WEBHOOK,
     Kind,
 )
 
@@ -25,108 +26,107 @@ if TYPE_CHECKING:
     from platform_cli.cluster.component import Component
     from platform_cli.tools.kubernetes import Kubernetes
 
+WORKFLOWS, CRON_WORKFLOWS = "workflows.argoproj.io", "cronworkflows.argoproj.io"
+APPLICATION_SETS = "applicationsets.argoproj.io"
 _LIVE_PHASES = frozenset({"", "Pending", "Running"})
+# What we write on an Application, and on a workflow.
+_LABELS = (PART_OF, {"app.kubernetes.io/managed-by": "mlops"})
 
 
-def observe_destroy(sight: Sight, components: Sequence[Component]) -> ClusterFacts:
+def observe_destroy(sight: Sight, components: Sequence[Component], forced: Collection[str] = ()) -> ClusterFacts:
     """What a destroy is planned from: everything of ours, and what stands in its way."""
-    kubernetes, spaces = sight.kubernetes, list_namespaces(components)
-    served, listed = discover(kubernetes), sight.helm.list()
-    crds = read_crds(kubernetes, components)
-    foreign = find_foreign(components, listed, crds, _find_delegated(kubernetes, components))
-    namespaces = list(kubernetes.list(NAMESPACE))
-    owned = [crd for component in components if component.name not in foreign for crd in component.owns]
-    found = {name: list_resources(kubernetes, served.kinds[name], spaces) for name in owned if name in served.kinds}
+    kubernetes, ownership = sight.kubernetes, look_for_ours(sight.kubernetes, components, forced)
+    served = discover(kubernetes)
+    owned = dict.fromkeys(crd for component in components for crd in component.owns)
+    found = {name: select_ours(kubernetes, served, name, ownership) for name in owned}
+    claims = list_claims(kubernetes, ownership)
     return ClusterFacts(
-        namespaces={item["metadata"]["name"]: is_ours(item) for item in namespaces},
-        borrowed=tuple(item["metadata"]["name"] for item in namespaces if restore(item)),
-        crds=crds,
-        releases=read_releases(sight, components, listed),
-        foreign=foreign,
-        applications=list_syncing(kubernetes, served, spaces),
-        workflows=list_workflows(kubernetes, served, spaces),
+        namespaces=ownership.namespaces,
+        borrowed=tuple(item["metadata"]["name"] for item in kubernetes.list(NAMESPACE) if restore(item)),
+        crds={name: ownership.crds[name] for name in ownership.list_crds()},
+        releases=read_releases(sight, components, sight.helm.list()),
+        foreign=ownership.foreign,
+        applications=list_syncing(kubernetes, served, ownership),
+        workflows=list_workflows(kubernetes, served, ownership),
         resources={name: tuple(map(key_of, items)) for name, items in found.items() if items},
-        webhooks=tuple(map(describe, list_webhooks(kubernetes, components))),
-        claims=list_claims(kubernetes, spaces),
-        volumes=list_volumes(kubernetes, spaces),
-        balancers=list_balancers(kubernetes, spaces),
+        webhooks=tuple(map(describe, list_webhooks(kubernetes, ownership.ours))),
+        claims=claims,
+        volumes=list_volumes(kubernetes, ownership, claims),
+        balancers=list_balancers(kubernetes, ownership),
     )
 
 
-def _find_delegated(kubernetes: Kubernetes, components: Sequence[Component]) -> tuple[str, ...]:
-    """What Argo CD installed for us bears no mark of a release."""
+def look_for_ours(kubernetes: Kubernetes, components: Sequence[Component], forced: Collection[str]) -> Ownership:
+    """What is ours; what Argo CD installed for us is, although it bears no mark of a release."""
+    delegated = find_delegated_here(kubernetes, components)
+    return read_ownership(kubernetes, components, frozenset({*forced, *delegated}))
+
+
+def find_delegated_here(kubernetes: Kubernetes, components: Sequence[Component]) -> tuple[str, ...]:
+    """What Argo CD installed for us."""
     spaces = {item.namespace for item in components if APPLICATIONS in item.owns}
     found = {name for space in spaces for name in read_applications(kubernetes, space)}
     return find_delegated(components, found)
 
 
-def list_syncing(kubernetes: Kubernetes, served: Capabilities, spaces: Sequence[str]) -> tuple[str, ...]:
-    """Argo CD's Applications in our namespaces that sync by themselves, and what generates Applications."""
-    applications = select(kubernetes, served, "applications.argoproj.io", spaces)
-    generators = select(kubernetes, served, "applicationsets.argoproj.io", spaces)
+def list_syncing(kubernetes: Kubernetes, served: Capabilities, ownership: Ownership) -> tuple[str, ...]:
+    """Argo CD's Applications of ours that sync by themselves, and what generates Applications."""
+    applications = select_ours(kubernetes, served, APPLICATIONS, ownership)
+    generators = select_ours(kubernetes, served, APPLICATION_SETS, ownership)
     syncing = [item for item in applications if (item["spec"].get("syncPolicy") or {}).get("automated") is not None]
     return tuple(map(describe, (*generators, *syncing)))
 
 
-def list_workflows(kubernetes: Kubernetes, served: Capabilities, spaces: Sequence[str]) -> tuple[str, ...]:
-    """Workflows in our namespaces that have not ended."""
-    found = select(kubernetes, served, "workflows.argoproj.io", spaces, labels="workflows.argoproj.io/completed!=true")
+def list_workflows(kubernetes: Kubernetes, served: Capabilities, ownership: Ownership) -> tuple[str, ...]:
+    """Workflows of ours that have not ended."""
+    found = select_ours(kubernetes, served, WORKFLOWS, ownership, labels="workflows.argoproj.io/completed!=true")
     return tuple(key_of(item) for item in found if (item.get("status") or {}).get("phase", "") in _LIVE_PHASES)
 
 
-def select(
-    kubernetes: Kubernetes, served: Capabilities, crd: str, spaces: Sequence[str], *, labels: str = ""
+def select_ours(
+    kubernetes: Kubernetes, served: Capabilities, crd: str, ownership: Ownership, *, labels: str = ""
 ) -> list[dict[str, Any]]:
-    """Custom resources in our namespaces, by the name of their CRD; none where it is not served."""
-    kind = served.kinds.get(crd)
+    """Custom resources in our namespaces, or the cluster's own, by the name of their CRD; none where it is not served.
+
+    Where somebody else runs their controller, only those that bear our label.
+    """
+    kind, spaces = served.kinds.get(crd), list_namespaces(ownership.components)
     if kind is None:
         return []
-    return [item for item in kubernetes.list(kind, labels=labels) if item["metadata"].get("namespace") in spaces]
+    found = (item for item in kubernetes.list(kind, labels=labels) if _is_within(item, kind, spaces))
+    return [item for item in found if ownership.runs(crd) or _is_labelled(item)]
 
 
-def list_resources(kubernetes: Kubernetes, kind: Kind, spaces: Sequence[str]) -> list[dict[str, Any]]:
-    """Custom resources of a kind: in our namespaces, or the cluster's own."""
-    return [item for item in kubernetes.list(kind) if not kind.namespaced or item["metadata"]["namespace"] in spaces]
+def _is_within(item: KubernetesObject, kind: Kind, spaces: Collection[str]) -> bool:
+    return not kind.namespaced or item["metadata"]["namespace"] in spaces
 
 
-def list_webhooks(kubernetes: Kubernetes, components: Iterable[Component]) -> list[dict[str, Any]]:
-    """Admission webhooks that the components' releases brought."""
-    releases = {(component.namespace, component.release) for component in components}
-    found = (item for kind in (MUTATING_WEBHOOK, VALIDATING_WEBHOOK) for item in kubernetes.list(kind, labels=BY_HELM))
-    return [item for item in found if release_of(item) in releases]
+def _is_labelled(item: KubernetesObject) -> bool:
+    labels = item["metadata"].get("labels") or {}
+    return any(each.items() <= labels.items() for each in _LABELS)
 
 
-def describe(item: KubernetesObject) -> str:
-    """Such as `Workflow argo/train-1`."""
-    return f"{item['kind']} {key_of(item)}"
+def list_claims(kubernetes: Kubernetes, ownership: Ownership) -> tuple[str, ...]:
+    """PersistentVolumeClaims of ours."""
+    spaces = list_namespaces(ownership.components)
+    found = (item for space in spaces for item in kubernetes.list(PERSISTENT_VOLUME_CLAIM, space))
+    return tuple(key_of(item) for item in found if ownership.may_remove(item))
 
 
-def list_claims(kubernetes: Kubernetes, spaces: Iterable[str]) -> tuple[str, ...]:
-    """PersistentVolumeClaims in these namespaces."""
-    return tuple(key_of(item) for space in spaces for item in kubernetes.list(PERSISTENT_VOLUME_CLAIM, space))
-
-
-def list_volumes(kubernetes: Kubernetes, spaces: Sequence[str]) -> tuple[str, ...]:
-    """PersistentVolumes that are, or were last, bound to claims in these namespaces."""
+def list_volumes(kubernetes: Kubernetes, ownership: Ownership, claims: Collection[str]) -> tuple[str, ...]:
+    """PersistentVolumes that are, or were last, bound to these claims, or to any in namespaces of ours."""
+    spaces = [name for name in list_namespaces(ownership.components) if ownership.namespaces.get(name, True)]
     bound = [
         (item["metadata"]["name"], item["spec"].get("claimRef") or {}) for item in kubernetes.list(PERSISTENT_VOLUME)
     ]
-    return tuple(
-        f"{name} of {claim['namespace']}/{claim['name']}" for name, claim in bound if claim.get("namespace") in spaces
-    )
+    places = [
+        (name, claim.get("namespace", ""), f"{claim.get('namespace')}/{claim.get('name')}") for name, claim in bound
+    ]
+    return tuple(f"{name} of {claim}" for name, space, claim in places if space in spaces or claim in claims)
 
 
-def list_balancers(kubernetes: Kubernetes, spaces: Iterable[str]) -> tuple[str, ...]:
-    """Services that have, or wait for, a cloud's load balancer."""
-    return tuple(
-        key_of(item)
-        for space in spaces
-        for item in kubernetes.list(SERVICE, space)
-        if item["spec"].get("type") == "LoadBalancer"
-    )
-
-
-def key_of(item: KubernetesObject) -> str:
-    """`namespace/name`, or the name alone of what has no namespace."""
-    metadata = item["metadata"]
-    return "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part)
+def list_balancers(kubernetes: Kubernetes, ownership: Ownership) -> tuple[str, ...]:
+    """Services of ours that have, or wait for, a cloud's load balancer."""
+    found = (item for space in list_namespaces(ownership.components) for item in kubernetes.list(SERVICE, space))
+    balancing = (item for item in found if item["spec"].get("type") == "LoadBalancer")
+    return tuple(key_of(item) for item in balancing if ownership.may_remove(item))

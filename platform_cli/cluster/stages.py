@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from platform_cli.cluster.application import APPLICATIONS, NOTHING, Delegation
 from platform_cli.cluster.component import Component
@@ -30,20 +30,25 @@ _CLUSTERS_OWN = frozenset({"default", "kube-system", "kube-public", "kube-node-l
 
 
 def list_stages(
-    packages: Sequence[Package], after: tuple[str, ...] = (), delegation: Delegation = NOTHING
+    packages: Sequence[Package],
+    after: tuple[str, ...] = (),
+    delegation: Delegation = NOTHING,
+    adopted: Collection[str] = (),
 ) -> tuple[Stage, ...]:
     """Everything that should hold once deployed; `after` are the stages that come before the cluster's.
 
+    Namespaces that are `adopted` are there, and stay as they are.
     Components that are left to Argo CD get their namespaces and secrets, and the Application that holds theirs.
     """
     if not packages:
         return ()
     components = [*(package.component for package in packages), *delegation.components]
     secrets = list_secrets(components)
+    namespaces = tuple(name for name in list_namespaces(components) if name not in adopted)
     crds = [_crd_stage(package) for package in packages if package.component.is_release and package.brings_crds]
     releases = [_release_stage(package, crds) for package in packages]
     return (
-        Stage("namespaces", "namespaces", Namespaces(list_namespaces(components)), after),
+        Stage("namespaces", "namespaces", Namespaces(namespaces), after),
         *crds,
         *([Stage("secrets", "secrets", GeneratedSecrets(secrets), ("namespaces",))] if secrets else ()),
         *releases,

@@ -66,9 +66,12 @@ class Kubernetes:
         """One page of a list as the API gives it, with its resource version."""
         return self._ask("GET", "list", kind, namespace, "", query=query)
 
-    def list_metadata(self, kind: Kind, namespace: str | None = None) -> Sequence[Object]:
+    def list_metadata(self, kind: Kind, namespace: str | None = None, *, labels: str = "") -> Sequence[Object]:
         """Every object of a kind, without spec and status, for huge ones; without a namespace, in all of them."""
-        request = Request(method="GET", path=kind.path(namespace), verb="list", what=kind.resource, accept=_METADATA)
+        query = {"labelSelector": labels} if labels else {}
+        request = Request(
+            method="GET", path=kind.path(namespace), verb="list", what=kind.resource, accept=_METADATA, query=query
+        )
         # Of a kind that has no object yet the API says null.
         return tuple(decode(self.transport.send(request).data).get("items") or ())
 

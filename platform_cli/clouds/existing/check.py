@@ -22,7 +22,9 @@ def list_checks(home: TargetHome, platform: ClusterPlatform, *, offline: bool) -
         Check("folder", partial(doctor.check_folder, home.root)),
         Check("kubeconfig", partial(check_kubeconfig, platform)),
     )
-    return here if offline else (*here, *list_cluster_checks(lambda: platform.kubernetes, platform.components))
+    if offline:
+        return here
+    return (*here, *list_cluster_checks(lambda: platform.kubernetes, platform.components, platform.forced))
 
 
 def check_kubeconfig(platform: ClusterPlatform) -> Finding:

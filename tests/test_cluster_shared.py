@@ -1,0 +1,174 @@
+"""A cluster on which others run things as well, a real one: theirs stay as they are, ours go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from platform_fixtures import Cluster, make_crd, make_deployment, make_object, write_chart
+
+from platform_cli.cluster.check import check_adoption
+from platform_cli.tools.kubernetes_kind import (
+    CONFIG_MAP,
+    CUSTOM_RESOURCE_DEFINITION,
+    NAMESPACE,
+    PERSISTENT_VOLUME_CLAIM,
+    VALIDATING_WEBHOOK,
+    Kind,
+)
+
+pytestmark = pytest.mark.cluster
+OURS = {"app.kubernetes.io/managed-by": "mlops"}
+
+
+def make_theirs(cluster: Cluster, name: str) -> str:
+    """A namespace that was there before us."""
+    space = cluster.space(name)
+    cluster.kubernetes.create(make_object("Namespace", space))
+    return space
+
+
+def install_theirs(cluster: Cluster, name: str, *objects: dict[str, Any]) -> str:
+    """Somebody else's release, named and placed as ours would be."""
+    space = make_theirs(cluster, name)
+    chart = write_chart(cluster.folder / "theirs" / name, "9.9.9", objects)
+    cluster.platform._sight.helm.apply(chart, name=name, namespace=space, values={})
+    return space
+
+
+def make_claim(space: str, name: str, **labels: str) -> dict[str, Any]:
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+    claim = make_object("PersistentVolumeClaim", name, spec=spec)
+    claim["metadata"] |= {"namespace": space, "labels": labels}
+    return claim
+
+
+def add_job(cluster: Cluster, space: str, name: str, **labels: str) -> Kind:
+    """Something of a kind whose controller stops what it runs: as Argo's CronWorkflow, of a group of the test's own."""
+    group = f"{cluster.prefix}.mlops.test"
+    cron = make_object("Job", name, f"{group}/v1", spec={})
+    cron["metadata"] |= {"namespace": space, "labels": labels}
+    cluster.kubernetes.create(cron)
+    return Kind(f"{group}/v1", "Job", "jobs", namespaced=True)
+
+
+def test_a_release_of_somebody_else_under_our_name_is_neither_changed_nor_removed(platform_cluster: Cluster) -> None:
+    cluster = platform_cluster
+    space = install_theirs(cluster, "one", make_object("ConfigMap", "theirs", data={"a": "1"}))
+    component = cluster.add("one", make_object("ConfigMap", "ours"), health=("deployment/one",))
+    cluster.add("two", make_object("ConfigMap", "b"), needs=("one",))
+    finding = check_adoption(cluster.kubernetes, [component])
+    assert finding.found == f"one: release {space}/one is there and not ours"
+    before = cluster.kubernetes.get(NAMESPACE, space)["metadata"]
+    reasons = {planned.stage.name: planned.reason for planned in cluster.deploy().stages}
+    assert reasons["one"] == f"adopted, not touched: release {space}/one is there and not ours"
+    assert cluster.deploy().changes == ()
+    assert cluster.kubernetes.get(CONFIG_MAP, "ours", space) is None
+    assert cluster.destroy(delete_crds=True).leftovers == ()
+    assert cluster.kubernetes.get(CONFIG_MAP, "theirs", space)["data"] == {"a": "1"}
+    after = cluster.kubernetes.get(NAMESPACE, space)["metadata"]
+    assert (after["labels"], after.get("annotations")) == (before["labels"], before.get("annotations"))
+    assert cluster.kubernetes.get(NAMESPACE, cluster.space("two")) is None
+
+
+def test_data_and_resources_of_others_survive_in_a_namespace_that_we_use(platform_cluster: Cluster) -> None:
+    cluster = platform_cluster
+    space = make_theirs(cluster, "one")
+    crd = make_crd(f"{cluster.prefix}.mlops.test", "Job", "jobs")
+    cluster.kubernetes.apply(crd)
+    name = crd["metadata"]["name"]
+    cluster.add("one", make_object("ConfigMap", "a"), crds=[crd], owns=(name,))
+    database = {**make_deployment("db", replicas=0)["spec"], "serviceName": "db"}
+    stateful = make_object("StatefulSet", "db", "apps/v1", spec=database)
+    cluster.add("two", make_object("ConfigMap", "b"), stateful, namespace=space, health=("statefulset/db",))
+    cluster.deploy()
+    theirs = add_job(cluster, space, "theirs")
+    add_job(cluster, space, "ours", **OURS)
+    mine = {"app.kubernetes.io/instance": "two"}
+    for claim in (make_claim(space, "theirs"), make_claim(space, "ours", **mine), make_claim(space, "data-db-0")):
+        cluster.kubernetes.create(claim)
+    assert cluster.destroy(delete_crds=True).leftovers == ()
+    assert [item["metadata"]["name"] for item in cluster.kubernetes.list(theirs)] == ["theirs"]
+    claims = cluster.kubernetes.list(PERSISTENT_VOLUME_CLAIM, space)
+    assert [item["metadata"]["name"] for item in claims] == ["theirs"]
+    assert cluster.kubernetes.get(CONFIG_MAP, "b", space) is None
+
+
+def test_a_release_of_ours_in_somebody_elses_namespace_stays_ours(platform_cluster: Cluster) -> None:
+    cluster = platform_cluster
+    space = make_theirs(cluster, "one")
+    cluster.add("one", make_object("ConfigMap", "a"))
+    assert cluster.deploy_and_die("one") != 0
+    cluster.deploy()
+    assert cluster.plan().changes == ()
+    assert cluster.destroy().leftovers == ()
+    assert cluster.kubernetes.get(CONFIG_MAP, "a", space) is None
+    assert not cluster.kubernetes.get(NAMESPACE, space)["metadata"].get("annotations")
+
+
+def test_what_an_mlops_that_claimed_nothing_installed_stays_ours(platform_cluster: Cluster) -> None:
+    cluster = platform_cluster
+    cluster.add("one", make_object("ConfigMap", "a"))
+    cluster.deploy()
+    forgotten = {"metadata": {"annotations": {"mlops.io/release.one": None}}}
+    cluster.kubernetes.patch(NAMESPACE, cluster.space("one"), None, forgotten)
+    assert cluster.plan().changes == ()
+    assert cluster.destroy().leftovers == ()
+    assert cluster.kubernetes.get(NAMESPACE, cluster.space("one")) is None
+
+
+def test_definitions_that_are_to_go_are_waited_for_and_told_when_they_stay(platform_cluster: Cluster) -> None:
+    cluster = platform_cluster
+    cluster.removal_s = 15
+    crd = make_crd(f"{cluster.prefix}.mlops.test", "Thing", "things")
+    name = crd["metadata"]["name"]
+    cluster.add("one", make_object("ConfigMap", "a"), crds=[crd], owns=(name,))
+    cluster.deploy()
+    thing = make_object("Thing", "elsewhere", f"{cluster.prefix}.mlops.test/v1")
+    thing["metadata"] |= {"namespace": make_theirs(cluster, "other"), "finalizers": ["mlops.test/hold"]}
+    cluster.kubernetes.create(thing)
+    held = ["mlops.test/hold", "customresourcecleanup.apiextensions.k8s.io"]
+    cluster.kubernetes.patch(CUSTOM_RESOURCE_DEFINITION, name, None, {"metadata": {"finalizers": held}})
+    proof = cluster.destroy(delete_crds=True)
+    assert [line.partition(":")[0] for line in proof.leftovers] == [f"CRD {name}"]
+    assert proof.kept == ()
+    assert any("Thing" in text and "is cleared of finalizers" in text for text in cluster.said())
+    cluster.kubernetes.patch(CUSTOM_RESOURCE_DEFINITION, name, None, {"metadata": {"finalizers": None}})
+    assert cluster.destroy(delete_crds=True).leftovers == ()
+
+
+def test_a_dead_webhook_beside_a_living_controller_does_not_hold_resources(platform_cluster: Cluster) -> None:
+    cluster = platform_cluster
+    group = f"{cluster.prefix}.mlops.test"
+    crd = make_crd(group, "Thing", "things")
+    service = make_object("Service", "nobody", spec={"ports": [{"port": 443}], "selector": {"app": "none"}})
+    rule = {"apiGroups": [group], "apiVersions": ["*"], "resources": ["things"], "operations": ["DELETE"]}
+    hook = {
+        "name": "guard.mlops.test",
+        "rules": [rule],
+        "clientConfig": {"service": {"namespace": cluster.space("one"), "name": "nobody", "path": "/"}},
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "failurePolicy": "Fail",
+        "timeoutSeconds": 2,
+    }
+    guard = make_object(
+        "ValidatingWebhookConfiguration", cluster.space("guard"), "admissionregistration.k8s.io/v1", webhooks=[hook]
+    )
+    cluster.add(
+        "one",
+        service,
+        guard,
+        make_deployment("controller"),
+        crds=[crd],
+        owns=(crd["metadata"]["name"],),
+        health=("deployment/controller",),
+    )
+    cluster.deploy()
+    thing = make_object("Thing", "held", f"{group}/v1")
+    thing["metadata"]["namespace"] = cluster.space("one")
+    cluster.kubernetes.create(thing)
+    assert cluster.destroy(delete_crds=True).leftovers == ()
+    answer = f"is removed, since no pod answers it behind service {cluster.space('one')}/nobody"
+    assert any(answer in text for text in cluster.said())
+    assert cluster.kubernetes.get(VALIDATING_WEBHOOK, cluster.space("guard")) is None
