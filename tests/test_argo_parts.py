@@ -6,7 +6,9 @@ import base64
 import gzip
 import io
 import json
+import random
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +16,19 @@ from typing import Any
 
 import pytest
 
-from platform_cli.errors import LintError, NotFoundError, PreflightError, StateError, ToolError, UsageError
+from platform_cli.errors import (
+    LintError,
+    NotFoundError,
+    PreflightError,
+    RefusedError,
+    StateError,
+    ToolError,
+    UsageError,
+)
 from platform_cli.events import NodeFinished, NodeStarted, Notice, RunFinished, RunStarted
 from platform_cli.layout import Layout, find_assets
 from platform_cli.render.cause import find_cause, name_step
+from platform_cli.render.run import tree_lines
 from platform_cli.workflow import argo_retry
 from platform_cli.workflow.argo_artifact import bring_near, fetch, locate, save
 from platform_cli.workflow.argo_engine import ArgoServerEngine, open_server_engine
@@ -218,7 +229,26 @@ def test_attempts_memos_and_what_succeeded_before_are_told_apart() -> None:
     told = {event.name: event for event in teller.tell(look) if isinstance(event, NodeFinished)}
     assert told["a(0)"].kind == "Attempt"
     assert told["a(0)"].reused == "succeeded before the run was resumed"
-    assert told["m"].reused == "memoized in cache, key k1"
+    assert told["m"].reused == "memoized in cache as k1"
+
+
+def test_what_was_reused_is_shown_alike_on_every_engine() -> None:
+    hit, miss = ({"hit": is_hit, "key": "k1", "cacheName": "cache"} for is_hit in (True, False))
+    run = run_of(
+        "Succeeded",
+        node("a", "Succeeded", memoizationStatus=hit),
+        node("b", "Succeeded", type="Retry", children=["r-b(0)"], memoizationStatus=miss),
+        node("b(0)", "Succeeded"),
+        node("c", "Succeeded"),
+    )
+    shown = present(run)
+    nodes = shown["status"]["nodes"]
+    assert not [id_ for id_ in nodes if "memoizationStatus" in nodes[id_]]
+    assert nodes["r-a"]["reuse"] == {"hit": True, "reason": "memoized in cache as k1", "key": "k1"}
+    assert "reuse" not in nodes["r-c"]
+    assert "a (reused: memoized in cache as k1)" in [" ".join(line.split()[1:-2]) for line in tree_lines(shown)]
+    wordy = "\n".join(tree_lines(shown, verbose=True))
+    assert "(ran: nothing memoized in cache as k1)" in wordy
 
 
 def test_packed_nodes_are_read_and_offloaded_ones_refused() -> None:
@@ -450,6 +480,32 @@ def test_an_artifact_is_found_by_key_in_each_store() -> None:
         place_of({}, {"hdfs": {"path": "/x"}})
 
 
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "s3.corp.example:9000",
+        "s3.eu-central-1.wasabisys.com",
+        "s3.amazonaws.com.corp.example",
+        "myamazonaws.com",
+        "s3-amazonaws.com",
+    ],
+)
+def test_keys_of_somebody_else_s_store_never_go_to_amazon(endpoint: str) -> None:
+    store = {"bucket": "b", "endpoint": endpoint, "accessKeySecret": {"name": "s", "key": "access"}}
+    place = place_of({"s3": store}, {"s3": {"key": "k"}})
+    assert place.options == {"client_kwargs": {"endpoint_url": f"https://{endpoint}"}, "key": "key"}
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["s3.amazonaws.com", "s3.eu-west-1.amazonaws.com", "s3.cn-north-1.amazonaws.com.cn", "s3.amazonaws.com:443", ""],
+    ids=lambda endpoint: endpoint or "none",
+)
+def test_amazon_s_own_endpoints_are_found_by_region(endpoint: str) -> None:
+    place = place_of({"s3": {"bucket": "b", "endpoint": endpoint, "region": "r"}}, {"s3": {"key": "k"}})
+    assert place.options == {"client_kwargs": {"region_name": "r"}}
+
+
 def test_a_store_in_the_cluster_comes_through_a_forward() -> None:
     asked: list[tuple[str, str, int]] = []
 
@@ -492,15 +548,16 @@ def test_a_store_without_its_package_says_which(tmp_path: Path) -> None:
         pytest.skip("adlfs is installed here")
 
 
-def test_archives_come_back_as_what_they_hold_and_stay_inside(tmp_path: Path) -> None:
-    def pack(name: str) -> bytes:
-        data = io.BytesIO()
-        with tarfile.open(fileobj=data, mode="w:gz") as archive:
-            entry = tarfile.TarInfo(name)
-            entry.size = 5
-            archive.addfile(entry, io.BytesIO(b"hello"))
-        return data.getvalue()
+def pack(name: str, content: bytes = b"hello") -> bytes:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    return data.getvalue()
 
+
+def test_archives_come_back_as_what_they_hold_and_stay_inside(tmp_path: Path) -> None:
     save(lambda path: path.write_bytes(pack("rows.csv")) and None, {"name": "a"}, tmp_path / "s" / "rows.csv")
     assert (tmp_path / "s" / "rows.csv").read_bytes() == b"hello"
     save(lambda path: path.write_bytes(pack("model/MLmodel")) and None, {"name": "a"}, tmp_path / "s" / "model")
@@ -508,10 +565,41 @@ def test_archives_come_back_as_what_they_hold_and_stay_inside(tmp_path: Path) ->
     none = {"name": "a", "archive": {"none": {}}}
     save(lambda path: path.write_bytes(pack("x")) and None, none, tmp_path / "s" / "x.tgz")
     assert tarfile.is_tarfile(tmp_path / "s" / "x.tgz")
-    with pytest.raises(tarfile.OutsideDestinationError):
+    with pytest.raises(RefusedError, match=r"artifact a is not unpacked: .*evil"):
         save(lambda path: path.write_bytes(pack("../../evil")) and None, {"name": "a"}, tmp_path / "s" / "evil")
     assert not (tmp_path.parent / "evil").exists()
     assert sorted(path.name for path in (tmp_path / "s").iterdir()) == ["model", "rows.csv", "x.tgz"]
+
+
+def zipped() -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("rows.csv", random.Random(0).randbytes(100_000))
+    return data.getvalue()
+
+
+def spoil(content: bytes) -> bytes:
+    """The same, with other bytes in the middle."""
+    middle = len(content) // 2
+    return content[:middle] + bytes(200) + content[middle + 200 :]
+
+
+ROWS = random.Random(0).randbytes(100_000)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [pack("rows.csv", ROWS)[:50_000], spoil(pack("rows.csv", ROWS)), spoil(zipped())],
+    ids=["cut-off", "spoilt", "spoilt-zip"],
+)
+def test_a_broken_archive_is_named_and_what_was_there_stays(tmp_path: Path, broken: bytes) -> None:
+    target = tmp_path / "rows.csv"
+    target.write_text("before")
+    with pytest.raises(ToolError, match="artifact dataset cannot be unpacked: ") as caught:
+        save(lambda path: path.write_bytes(broken) and None, {"name": "dataset"}, target)
+    assert "run its step again" in caught.value.hint
+    assert target.read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
 
 # the way to Argo's server

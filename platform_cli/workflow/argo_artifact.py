@@ -7,13 +7,14 @@ import shutil
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from platform_cli.errors import NotFoundError, PreflightError, StateError, ToolError
+from platform_cli.errors import NotFoundError, PreflightError, RefusedError, StateError, ToolError
 from platform_cli.workflow.artifact import remove_tree
 from platform_cli.workflow.interface import WorkflowObject
 
@@ -22,10 +23,14 @@ ReadSecret = Callable[[Mapping[str, str]], str]
 OpenForward = Callable[[str, str, int], AbstractContextManager[int]]
 """Brings the port of a namespace's service to this machine, and yields the port here."""
 
+_CHUNK_BYTES = 1 << 20
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "abfs": "adlfs"}
 _SERVICE = re.compile(
     r"http://(?P<name>[a-z0-9-]+)\.(?P<namespace>[a-z0-9-]+)\.svc(?:\.[a-z0-9.-]+)?(?::(?P<port>\d+))?$"
 )
+
+# boto3 finds the endpoint of a region itself; anybody else's must be taken as it is, whatever it begins with.
+_AMAZON = re.compile(r"(.+\.)?amazonaws\.com(\.cn)?(:\d+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ def _locate_s3(where: Mapping[str, Any], read_secret: ReadSecret, environ: Mappi
     override = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
     given = str(where.get("endpoint") or "")
     scheme = "http" if where.get("insecure") else "https"
-    own = "" if not given or given.startswith("s3.") or "amazonaws.com" in given else f"{scheme}://{given}"
+    own = "" if not given or _AMAZON.fullmatch(given) else f"{scheme}://{given}"
     client = {"region_name": where.get("region"), "endpoint_url": override or own}
     keys = {
         name: value
@@ -151,16 +156,30 @@ def save(download: Callable[[Path], None], artifact: Mapping[str, Any], target: 
 
     Raises:
         NotFoundError: its archive is empty.
+        RefusedError: its archive would write outside its folder, or make a device.
+        ToolError: its archive is broken, or there is no room for what it holds.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".mlops-", dir=target.parent) as folder:
         packed = Path(folder) / "packed"
         download(packed)
-        found = packed if "none" in (artifact.get("archive") or {}) else _unpack(packed, Path(folder) / "whole")
+        is_whole = "none" in (artifact.get("archive") or {})
+        found = packed if is_whole else _open_archive(packed, Path(folder) / "whole", artifact["name"])
         if found is None:
             raise NotFoundError(f"artifact {artifact['name']} is an empty archive")
         remove_tree(target) if target.is_dir() else target.unlink(missing_ok=True)
         shutil.move(found, target)
+
+
+def _open_archive(packed: Path, folder: Path, name: str) -> Path | None:
+    try:
+        return _unpack(packed, folder)
+    except tarfile.FilterError as error:
+        hint = "look into it by hand: something else than Argo wrote it"
+        raise RefusedError(f"artifact {name} is not unpacked: {error}", hint=hint) from error
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        hint = "see that there is room for it, then get it again; if it stays so, run its step again"
+        raise ToolError(f"artifact {name} cannot be unpacked: {error}", hint=hint) from error
 
 
 def _unpack(packed: Path, folder: Path) -> Path | None:
@@ -170,6 +189,9 @@ def _unpack(packed: Path, folder: Path) -> Path | None:
     if tarfile.is_tarfile(packed):
         with tarfile.open(packed) as archive:
             archive.extractall(folder, filter="data")
+            # The checksum comes after the last member, where nobody has read yet.
+            while archive.fileobj is not None and archive.fileobj.read(_CHUNK_BYTES):
+                pass
     elif zipfile.is_zipfile(packed):
         with zipfile.ZipFile(packed) as archive:
             archive.extractall(folder)  # noqa: S202 - zipfile itself keeps members inside
