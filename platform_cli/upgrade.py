@@ -1,14 +1,15 @@
-"""Upgrade: look, plan, ask, back up, move the versions, and go back when that fails."""
+"""Upgrade: look, plan, ask, back up, move the versions, and take back those that do not come up."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from platform_cli.apply import apply_plan
 from platform_cli.change import Confirm, changing, holding, refuse_loss
 from platform_cli.clouds.interface import Look, Upgrades, ignore
 from platform_cli.errors import InterruptedByUser, MlopsError, UsageError
-from platform_cli.events import Emit, Notice
+from platform_cli.events import Emit, Event, Notice, StageFinished
 from platform_cli.journal import Journal
 from platform_cli.plan import Operation, Plan, build_plan
 from platform_cli.render.record import recorded
@@ -38,11 +39,12 @@ def plan_upgrade(cloud: Cloud, target: Target, *, emit: Emit = ignore) -> tuple[
 def upgrade(
     cloud: Cloud, target: Target, home: TargetHome, *, confirm: Confirm, emit: Emit, allow_replace: bool = False
 ) -> Plan:
-    """Move components to the versions of this mlops; what fails is rolled back, what was interrupted goes on later.
+    """Move components to the versions of this mlops; what fails goes back, what was interrupted goes on later.
 
     Raises:
         RefusedError: the answer was no, data would be lost, or a step is too large; nothing was changed.
-        MlopsError: a stage failed; every component is at its version of before again.
+        MlopsError: a stage failed; what did not come up is at its version of before again, if that is possible, and
+            what came up stays: `details` say which.
     """
     with changing(home, target, "mlops upgrade"):
         plan, before = plan_upgrade(cloud, target, emit=emit)
@@ -57,22 +59,28 @@ def upgrade(
             for note in plan.notes:
                 # The plan has shown them to whoever watches: this is for the log and for programs.
                 emit_twice(Notice(level="detail", text=note))
+            done: set[str] = set()
+
+            def watch(event: Event) -> None:
+                emit_twice(event)
+                if isinstance(event, StageFinished) and event.outcome != "failed":
+                    done.add(event.stage)
+
             try:
-                apply_plan(plan, run=cloud.run_stage, journal=journal, emit=emit_twice)
+                apply_plan(plan, run=cloud.run_stage, journal=journal, emit=watch)
             except InterruptedByUser:
                 raise
             except MlopsError as error:
-                _go_back(cloud, before, error, emit_twice)
+                _go_back(cloud, before, done, error, emit_twice)
                 raise
         return plan
 
 
-def _go_back(cloud: Cloud, before: Facts, error: MlopsError, emit: Emit) -> None:
+def _go_back(cloud: Cloud, before: Facts, done: Collection[str], error: MlopsError, emit: Emit) -> None:
     """Roll back, and say so in the error; when that fails too, the first reason still counts."""
     try:
-        names = cloud.roll_back(before, emit) if isinstance(cloud, Upgrades) else ()
+        lines = cloud.roll_back(before, done, emit) if isinstance(cloud, Upgrades) else ()
     except MlopsError as second:
         error.details = (*error.details, f"it could not be rolled back: {second.message}", *second.details)
         return
-    told = f"rolled back: {', '.join(names)}" if names else "no component had moved"
-    error.details = (*error.details, told)
+    error.details = (*error.details, *(lines or ("no component had moved",)))

@@ -50,7 +50,7 @@ class SeenPlatform(ClusterPlatform):
         chosen = [item for item in select("existing") if item.name in CHARTS]
         components = [replace(item, version=CHARTS[item.name], needs=()) for item in chosen]
         packages = [Package(component=item, chart=Path("none"), values=None) for item in components]
-        super().__init__(_refuse_access, lambda: packages, lambda: components)
+        super().__init__(_refuse_access, lambda *_: packages, lambda: components)
         keys = {item.name: f"{item.namespace}/{item.release}" for item in components}
         self.seen = ClusterFacts(
             releases={keys[name]: release for name, release in releases.items()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,8 +162,8 @@ class Upgrades(Protocol):
     def list_notes(self, stages: Sequence[Stage], before: Facts) -> tuple[str, ...]:
         """One line for each component that these stages move, such as where to read what a new version breaks. Pure."""
 
-    def roll_back(self, before: Facts, emit: Emit) -> tuple[str, ...]:
-        """Bring components that moved since `before` back to what they were; returns their names."""
+    def roll_back(self, before: Facts, done: Collection[str], emit: Emit) -> tuple[str, ...]:
+        """Bring what moved since `before` back, but the stages that are `done`; returns lines about what moved."""
 
 
 @runtime_checkable

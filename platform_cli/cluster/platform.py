@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -173,13 +173,18 @@ class ClusterPlatform:
 
         return list_upgrades(self.list_stages(), before, backups) if before else ()
 
-    def roll_back(self, before: ClusterFacts | None, emit: Emit) -> tuple[str, ...]:
-        """Bring back the releases' revisions of before; returns the components."""
-        from platform_cli.cluster.upgrade import roll_back
+    def roll_back(
+        self, before: ClusterFacts | None, done: Collection[str], backups: Path, emit: Emit
+    ) -> tuple[str, ...]:
+        """Bring what did not come up back to its revision of before; returns lines about what moved."""
+        from platform_cli.cluster.rollback import roll_back
 
         if before is None:
             return ()
-        return roll_back(self._sight, self.components, before, deadline_s=self._deadline_s, emit=emit)
+        deadline_s = self._deadline_s
+        return roll_back(
+            self._sight, self.components, before, done=done, backups=backups, deadline_s=deadline_s, emit=emit
+        )
 
     def prove_gone(self, before: ClusterFacts | None, *, keep_data: bool) -> Proof:
         """Look for anything that is left; `before` is what was there before the removals."""

@@ -37,15 +37,15 @@ def repair(kubernetes: Kubernetes, helm: Helm, release: Release, emit: Emit) -> 
         helm.rollback(release.name, release.namespace, good)
 
 
-def find_last_good(kubernetes: Kubernetes, release: Release) -> int | None:
-    """The newest revision that was ever deployed; None when none was."""
+def find_last_good(kubernetes: Kubernetes, release: Release, *, newest: int | None = None) -> int | None:
+    """The newest revision, up to `newest`, that was ever deployed; None when none was."""
     found = kubernetes.list(SECRET, release.namespace, labels=f"owner=helm,name={release.name}")
     revisions = [
         int(item["metadata"]["labels"]["version"])
         for item in found
         if item["metadata"]["labels"].get("status") in _GOOD
     ]
-    return max(revisions, default=None)
+    return max((number for number in revisions if newest is None or number <= newest), default=None)
 
 
 def require_idle(kubernetes: Kubernetes, release: Release) -> None:

@@ -1,24 +1,19 @@
-"""Moves components to the versions of this mlops, one step at a time, and back when that fails."""
+"""Which components move to the versions of this mlops, one step at a time. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from platform_cli.cluster.assessment import GOOD, base_of, is_broken_start
-from platform_cli.cluster.wait import wait_ready
 from platform_cli.cluster.work import Backup, ClusterFacts, HelmRelease, KubernetesObject
-from platform_cli.cluster.workload import Workload
 from platform_cli.errors import RefusedError
-from platform_cli.events import Emit, Notice
 from platform_cli.stage import Stage
 
 if TYPE_CHECKING:
     from platform_cli.cluster.component import Component
-    from platform_cli.cluster.observation import Sight
-    from platform_cli.tools.helm import Release
 
 BACKUP_STAGE = "backup"
 MLFLOW = "mlflow"
@@ -103,12 +98,12 @@ def _find_server_move(work: HelmRelease | None, facts: ClusterFacts) -> Move | N
     rendered = facts.rendered.get(MLFLOW)
     if release is None or rendered is None:
         return None
-    old, new = _read_tag(release.running), _read_tag(rendered.objects)
+    old, new = read_tag(release.running), read_tag(rendered.objects)
     return Move(MLFLOW, old, new, "server") if old and new and old != new else None
 
 
-def _read_tag(objects: Sequence[KubernetesObject]) -> str:
-    """The tag of the image that MLflow's server runs; empty without one."""
+def read_server_image(objects: Sequence[KubernetesObject]) -> str:
+    """The image that MLflow's server runs; empty without one."""
     images = [
         str(container["image"])
         for item in objects
@@ -116,7 +111,12 @@ def _read_tag(objects: Sequence[KubernetesObject]) -> str:
         for container in item["spec"]["template"]["spec"]["containers"]
         if container["name"] == MLFLOW
     ]
-    return images[0].rpartition("/")[2].partition(":")[2] if images else ""
+    return images[0] if images else ""
+
+
+def read_tag(objects: Sequence[KubernetesObject]) -> str:
+    """The tag of that image."""
+    return read_server_image(objects).rpartition("/")[2].partition(":")[2]
 
 
 def describe_moves(stages: Sequence[Stage], facts: ClusterFacts, components: Sequence[Component]) -> tuple[str, ...]:
@@ -133,30 +133,6 @@ def _warn(component: Component, move: Move) -> str:
     is_ours = component.is_ours or move.part
     place = "CHANGELOG.md" if is_ours else f"{component.repository} (chart {component.chart})"
     return f"; a new major version: read what it breaks, {place}"
-
-
-def roll_back(
-    sight: Sight, components: Sequence[Component], before: ClusterFacts, *, deadline_s: float, emit: Emit
-) -> tuple[str, ...]:
-    """Bring every release that is at another revision than before back to that one; returns their names.
-
-    The backup is not played back: revisions hold what the charts made, and databases move forward only.
-    """
-    now = {f"{release.namespace}/{release.name}": release for release in sight.helm.list()}
-    moved = [item for item in reversed(components) if _has_moved(item, now, before)]
-    for component in moved:
-        revision = before.releases[f"{component.namespace}/{component.release}"].revision
-        emit(Notice(level="warning", text=f"{component.name} goes back to revision {revision}"))
-        sight.helm.rollback(component.release, component.namespace, revision)
-    for component in reversed(moved):
-        workloads = [Workload(component.namespace, *text.split("/")) for text in component.health]
-        wait_ready(sight.kubernetes, workloads, what=component.name, deadline_s=deadline_s, emit=emit)
-    return tuple(component.name for component in moved)
-
-
-def _has_moved(component: Component, now: Mapping[str, Release], before: ClusterFacts) -> bool:
-    key = f"{component.namespace}/{component.release}"
-    return key in before.releases and key in now and now[key].revision > before.releases[key].revision
 
 
 def _after(stage: Stage) -> Stage:

@@ -17,7 +17,7 @@ from platform_cli.plan import Operation
 from platform_cli.stage import Facts, RemoveFiles, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from platform_cli.clouds.interface import Look
     from platform_cli.cluster.platform import ClusterPlatform
@@ -96,9 +96,9 @@ class ExistingCloud:
 
         return describe_moves(stages, before.cluster, self._platform.components) if before.cluster else ()
 
-    def roll_back(self, before: Facts, emit: Emit) -> tuple[str, ...]:
+    def roll_back(self, before: Facts, done: Collection[str], emit: Emit) -> tuple[str, ...]:
         """See `Upgrades.roll_back`."""
-        return self._platform.roll_back(before.cluster, emit)
+        return self._platform.roll_back(before.cluster, done, self._home.backups, emit)
 
     def inspect(self, *, refresh: bool = False) -> tuple[Layer, ...]:  # noqa: ARG002 - it is always asked
         """See `Cloud.inspect`."""

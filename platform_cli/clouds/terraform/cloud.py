@@ -30,7 +30,7 @@ from platform_cli.runner import ProcessRunner, Runner
 from platform_cli.stage import Facts, RemoveFiles, Stage, TerraformRoot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -130,9 +130,9 @@ class TerraformCloud:
         """See `Upgrades.list_notes`."""
         return self._composition.list_notes(stages, before.cluster)
 
-    def roll_back(self, before: Facts, emit: Emit) -> tuple[str, ...]:
+    def roll_back(self, before: Facts, done: Collection[str], emit: Emit) -> tuple[str, ...]:
         """See `Upgrades.roll_back`."""
-        return self._composition.platform.roll_back(before.cluster, emit)
+        return self._composition.platform.roll_back(before.cluster, done, self._home.backups, emit)
 
     def prove_gone(self, before: Facts, *, keep_data: bool) -> Proof:
         """See `Cloud.prove_gone`."""

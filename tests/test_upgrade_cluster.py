@@ -1,0 +1,143 @@
+"""Upgrades that fail half way, on a real cluster: what came up stays, and a migrated MLflow is not put below its data.
+
+MLflow's place is taken by a program with MLflow's names, its file and its table of revisions, which is up at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from platform_fixtures import IMAGE, TARGET, Cluster, make_deployment, make_object
+
+from platform_cli.errors import DeadlineError
+from platform_cli.tools.kubernetes_kind import DEPLOYMENT
+
+pytestmark = pytest.mark.cluster
+
+TRACKING = "docker.io/library/mlops-tracking:0.1.0"
+URI = "--backend-store-uri=sqlite:////mlflow/mlflow.db"
+SERVE = """
+import contextlib, sqlite3, threading
+with contextlib.closing(sqlite3.connect('/mlflow/mlflow.db')) as database, database:
+    database.execute('CREATE TABLE IF NOT EXISTS alembic_version (version_num TEXT)')
+    found = database.execute('SELECT version_num FROM alembic_version').fetchall()
+    if not found:
+        database.execute("INSERT INTO alembic_version VALUES ('a1')")
+        database.execute('CREATE TABLE experiments (name TEXT)')
+        database.execute("INSERT INTO experiments VALUES ('kept')")
+    assert found in ([], [('a1',)]), 'Detected out-of-date database schema'
+threading.Event().wait()
+"""
+MIGRATE = """
+import contextlib, sqlite3, sys
+with contextlib.closing(sqlite3.connect('/mlflow/mlflow.db')) as database, database:
+    database.execute('UPDATE alembic_version SET version_num = ?', [sys.argv[1]])
+print('tracking_server: schema ' + sys.argv[1], file=sys.stderr)
+"""
+SECURITY = {"runAsUser": 10001, "runAsGroup": 10001, "fsGroup": 10001}
+MOUNTS = [{"name": "data", "mountPath": "/mlflow"}]
+
+
+def python(script: str, *words: str) -> dict[str, Any]:
+    return {"command": ["python", "-c", script, *words], "imagePullPolicy": "IfNotPresent", "volumeMounts": MOUNTS}
+
+
+def make_server(container: dict[str, Any], **pod: Any) -> list[dict[str, Any]]:
+    """MLflow's Deployment and volume."""
+    deployment = make_deployment("mlflow")
+    spec = deployment["spec"]
+    labels = {"app.kubernetes.io/name": "mlflow"}
+    spec["strategy"] = {"type": "Recreate"}
+    spec["selector"]["matchLabels"] = spec["template"]["metadata"]["labels"] = labels
+    spec["template"]["spec"] |= {
+        "securityContext": SECURITY,
+        "containers": [{"name": "mlflow", **container}],
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "mlflow-data"}}],
+        **pod,
+    }
+    resources = {"requests": {"storage": "1Mi"}}
+    claim_spec = {"accessModes": ["ReadWriteOnce"], "resources": resources}
+    return [deployment, make_object("PersistentVolumeClaim", "mlflow-data", spec=claim_spec)]
+
+
+def migrate_to(schema: str) -> dict[str, Any]:
+    return {"name": "migrate", "image": TRACKING, **python(MIGRATE, schema)}
+
+
+@pytest.fixture
+def served(platform_cluster: Cluster) -> Iterator[Cluster]:
+    """A component, MLflow, and one more, which need each other in that order."""
+    cluster = platform_cluster
+    cluster.add("first", make_deployment("first"), health=("deployment/first",))
+    old = {"image": TRACKING, **python(SERVE, URI)}
+    cluster.add("mlflow", *make_server(old), needs=("first",), health=("deployment/mlflow",))
+    cluster.add("later", make_deployment("later"), needs=("mlflow",), health=("deployment/later",))
+    cluster.deploy()
+    yield cluster
+
+
+def break_server(cluster: Cluster, *, schema: str) -> tuple[str, ...]:
+    """Upgrade all three to servers of which MLflow's migrates and then does not start; returns the error's details."""
+    cluster.add("first", make_deployment("first"), version="1.1.0", health=("deployment/first",))
+    broken = {"image": IMAGE, "command": ["/absent"], "imagePullPolicy": "IfNotPresent"}
+    objects = make_server(broken, initContainers=[migrate_to(schema)])
+    cluster.add("mlflow", *objects, version="1.1.0", needs=("first",), health=("deployment/mlflow",))
+    later = make_deployment("later", replicas=2)
+    cluster.add("later", later, version="1.1.0", needs=("mlflow",), health=("deployment/later",))
+    cluster.deadline_s = 15
+    with pytest.raises(DeadlineError, match=r"^mlflow: ") as caught:
+        cluster.upgrade()
+    return caught.value.details
+
+
+def versions(cluster: Cluster) -> dict[str, str]:
+    found = cluster.platform._sight.helm.list()
+    return {release.name: release.version for release in found if release.namespace.startswith(cluster.prefix)}
+
+
+def test_a_migrated_mlflow_stays_and_so_does_what_came_up(served: Cluster) -> None:
+    details = break_server(served, schema="b2")
+    assert "came up and stay at their new versions: first" in details
+    [line] = [line for line in details if line.startswith("mlflow stays at its new version: its database was migrated")]
+    assert "restore the backup" in line
+    assert not any(line.startswith("rolled back") for line in details)
+    assert versions(served) == {"first": "1.1.0", "mlflow": "1.1.0", "later": "1.0.0"}
+    # A server that starts again ends it: the backup of the others does not need the one that is down.
+    fixed = {"image": IMAGE, "imagePullPolicy": "IfNotPresent"}
+    objects = make_server(fixed, initContainers=[migrate_to("b2")])
+    served.add("mlflow", *objects, version="1.1.0", needs=("first",), health=("deployment/mlflow",))
+    served.deadline_s = 60
+    served.upgrade()
+    assert "MLflow does not run: its database is not saved, and this leaves it alone" in served.said()
+    assert versions(served)["later"] == "1.1.0"
+    assert served.plan().changes == ()
+
+
+def test_an_mlflow_whose_schema_is_what_it_was_goes_back_alone(served: Cluster) -> None:
+    details = break_server(served, schema="a1")
+    assert {"rolled back: mlflow", "came up and stay at their new versions: first"} < set(details)
+    assert versions(served) == {"first": "1.1.0", "mlflow": "1.0.0", "later": "1.0.0"}
+    found = served.kubernetes.get(DEPLOYMENT, "mlflow", served.space("mlflow"))
+    assert found is not None
+    assert found["status"]["availableReplicas"] == 1
+
+
+def test_the_backup_holds_sqlites_own_copy_of_the_file(served: Cluster, tmp_path: Path) -> None:
+    break_server(served, schema="a1")
+    [backup] = served.layout.home(TARGET.name).backups.iterdir()
+    about = json.loads((backup / "mlflow.json").read_text())
+    assert (about["kind"], about["schema"], about["server"]) == ("sqlite", "a1", TRACKING)
+    copy = tmp_path / "copy.db"
+    copy.write_bytes(gzip.decompress((backup / "mlflow.db.gz").read_bytes()))
+    assert copy.stat().st_size == about["bytes"]
+    with contextlib.closing(sqlite3.connect(copy)) as database:
+        assert database.execute("SELECT name FROM experiments").fetchall() == [("kept",)]
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert {path.stat().st_mode & 0o777 for path in backup.iterdir()} == {0o600}
