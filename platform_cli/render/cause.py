@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from platform_cli.workflow.attempt import list_attempts
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -33,13 +35,6 @@ def name_step(node: _Node, nodes: _Nodes) -> str:
     return str((_find_retry(node, nodes) or node)["displayName"])
 
 
-def list_attempts(retry: _Node, nodes: _Nodes) -> list[str]:
-    """Ids of a Retry node's attempts, first to last; Argo may list what comes after them among its children, too."""
-    prefix = f"{retry['name']}("
-    known = (nodes[id_] for id_ in retry.get("children") or () if id_ in nodes)
-    return [node["id"] for node in known if node["name"].startswith(prefix) and node["name"].endswith(")")]
-
-
 def _was_made_good(leaf: _Node, nodes: _Nodes) -> bool:
     """Whether the run got over it at any level: the node itself, the step it is an attempt of, the groups around."""
     node: _Node | None = leaf
@@ -54,14 +49,16 @@ def _was_made_good(leaf: _Node, nodes: _Nodes) -> bool:
 
 def _find_retry(node: _Node, nodes: _Nodes) -> _Node | None:
     """What a node is an attempt of, if it is one."""
-    retries = (other for other in nodes.values() if other["type"] == "Retry")
-    return next((retry for retry in retries if node["id"] in list_attempts(retry, nodes)), None)
+    return next((other for other in nodes.values() if node["id"] in list_attempts(other, nodes)), None)
 
 
 def _went_on(node: _Node, nodes: _Nodes) -> bool:
     """Whether anything that comes after a node was not left out; handlers run whatever happened."""
-    attempts = list_attempts(node, nodes) if node["type"] == "Retry" else []
-    ends = node.get("outboundNodes") or attempts[-1:] or ([node["id"]] if node["type"] in _LEAVES else [])
+    ends = (
+        node.get("outboundNodes")
+        or list_attempts(node, nodes)[-1:]
+        or ([node["id"]] if node["type"] in _LEAVES else [])
+    )
     after = [id_ for end in ends for id_ in nodes.get(end, {}).get("children") or ()]
     seen: set[str] = set()
     while after:

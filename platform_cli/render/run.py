@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from platform_cli.render.cause import list_attempts
 from platform_cli.render.line import Line, format_seconds, plain_message
+from platform_cli.workflow.attempt import list_attempts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,9 +71,8 @@ def tree_lines(workflow: Mapping[str, Any], *, verbose: bool = False) -> list[st
 
 def _explain_reuse(node: Mapping[str, Any], nodes: Mapping[str, Any], *, verbose: bool) -> str:
     """Why a node was reused or not; a retry has its last attempt's reason."""
-    attempts = list_attempts(node, nodes) if node["type"] == "Retry" else []
-    told = nodes[attempts[-1]] if attempts else node
-    reuse = told.get("reuse") or {}
+    attempts = list_attempts(node, nodes)
+    reuse = node.get("reuse") or (nodes[attempts[-1]].get("reuse") if attempts else None) or {}
     if reuse.get("hit"):
         return f"(reused: {reuse['reason']})"
     return f"(ran: {reuse['reason']})" if verbose and reuse.get("reason") else ""

@@ -13,6 +13,7 @@ from typing import Any
 from platform_cli.errors import StateError
 from platform_cli.events import Event, NodeFinished, NodeStarted, Notice, RunFinished, RunStarted
 from platform_cli.workflow.argo_api import OVER, RESUMED_AT, TEMPLATE_LABEL
+from platform_cli.workflow.attempt import list_attempts
 from platform_cli.workflow.interface import WorkflowObject
 
 NodeObject = Mapping[str, Any]
@@ -52,6 +53,8 @@ def present(workflow: WorkflowObject) -> WorkflowObject:
     whole = unpack(workflow)
     metadata = {key: value for key, value in whole["metadata"].items() if key != "managedFields"}
     status = {key: value for key, value in whole["status"].items() if key not in _UNSEEN}
+    if status.get("nodes"):
+        status["nodes"] = {id_: _translate(node) for id_, node in status["nodes"].items()}
     return {**whole, "metadata": metadata, "status": {"phase": "Pending", **_known(status)}}
 
 
@@ -61,6 +64,21 @@ def summarise(workflow: WorkflowObject) -> WorkflowObject:
     unseen = (*_UNSEEN, "nodes", "compressedNodes")
     status = {key: value for key, value in (workflow.get("status") or {}).items() if key not in unseen}
     return {**workflow, "metadata": metadata, "status": {"phase": "Pending", **_known(status)}}
+
+
+def reuse_of(node: NodeObject) -> Mapping[str, Any]:
+    """Whether a node took earlier outputs and why, as the local engine tells it; empty when that is not known."""
+    memo = node.get("memoizationStatus")
+    if not memo:
+        return node.get("reuse") or {}
+    cache, key, is_hit = memo.get("cacheName", ""), memo.get("key", ""), bool(memo.get("hit"))
+    return {"hit": is_hit, "reason": f"{'memoized' if is_hit else 'nothing memoized'} in {cache} as {key}", "key": key}
+
+
+def _translate(node: NodeObject) -> dict[str, Any]:
+    """A node with `reuse` in place of Argo's own word for it."""
+    reuse = {"reuse": reuse_of(node)} if "memoizationStatus" in node else {}
+    return {key: value for key, value in node.items() if key != "memoizationStatus"} | reuse
 
 
 def _known(status: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,9 +208,10 @@ def _find_summary(node: NodeObject) -> str:
 
 
 def _why_reused(workflow: WorkflowObject, node: NodeObject) -> str:
-    memo = node.get("memoizationStatus") or {}
-    if memo.get("hit"):
-        return f"memoized in {memo.get('cacheName', '')}, key {memo.get('key', '')}"
+    attempts = list_attempts(node, workflow["status"]["nodes"])
+    reuse = reuse_of(node) or (reuse_of(workflow["status"]["nodes"][attempts[-1]]) if attempts else {})
+    if reuse.get("hit"):
+        return str(reuse["reason"])
     resumed = (workflow["metadata"].get("annotations") or {}).get(RESUMED_AT, "")
     is_kept = resumed and node["phase"] == "Succeeded" and (node.get("finishedAt") or "~") <= resumed
     return "succeeded before the run was resumed" if is_kept else ""
