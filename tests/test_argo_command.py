@@ -95,4 +95,12 @@ def test_ctrl_c_leaves_the_run_or_stops_it_when_asked(bench: Bench) -> None:
         # A stop is asked for; the run ends when the controller has seen it.
         look = bench.wait_for_end if options else bench.engine.get
         assert look(name)["status"]["phase"] == phase
-    assert run(bench, "stop", "left")[0] == 0
+        if not options:
+            assert "mlops pipeline get --cloud existing left --wait" in err
+    code, out, err = run(bench, "stop", "left")
+    assert code == 0, err
+    assert "mlops pipeline submit --cloud existing --resume left --wait" in out
+    code, out, err = run(bench, "get", "left", "--wait", "--verbose")
+    assert code == 11, err
+    assert "say | waiting" in out
+    assert "failed at say: stopped before it was over" in err

@@ -13,6 +13,7 @@ from argo_fixtures import Bench, find_tree, nodes_of, open_bench, open_local_ben
 from platform_cli.errors import InterruptedByUser, NotFoundError, StateError, UsageError
 from platform_cli.events import Event, NodeFinished, NodeStarted, Notice, RunFinished, RunStarted
 from platform_cli.render.cause import find_cause, name_step
+from platform_cli.workflow.interface import Submission
 
 OPENERS = {"local": open_local_bench, "cluster": open_bench, "server": open_server_bench}
 CHAIN = """\
@@ -164,17 +165,23 @@ def test_a_running_run_is_left_stopped_and_only_then_deleted(bench: Bench) -> No
     if bench.engine.is_remote:
         with pytest.raises(InterruptedByUser, match="goes on without us") as caught:
             bench.engine.run(name, leave)
-        assert f"mlops pipeline logs {name} --follow" in caught.value.hint
+        assert caught.value.hint == f"follow it again: mlops pipeline get {name} --wait"
     else:
         bench.engine.start(name)
         next(iter(bench.engine.logs(name, step="long", follow=True)))
+    with pytest.raises(InterruptedByUser, match="goes on without us"):
+        bench.engine.watch(name, leave)
     assert bench.engine.get(name)["status"]["phase"] == "Running"
     with pytest.raises(StateError):
         bench.engine.delete(name)
     with pytest.raises(StateError):
         bench.engine.resume(name)
     bench.engine.stop(name)
-    workflow = bench.wait_for_end(name)
+    bench.events.clear()
+    workflow = bench.engine.watch(name, bench.events.append)
+    assert isinstance(bench.events[0], RunStarted)
+    assert isinstance(bench.events[-1], RunFinished)
+    assert "waiting" in bench.logs()
     assert workflow["status"]["phase"] == "Failed"
     assert nodes_of(workflow)["long"]["message"] == "stopped before it was over"
     with pytest.raises(StateError, match="has ended: Failed"):
@@ -229,6 +236,36 @@ def test_what_cannot_be_is_refused_with_a_near_name(bench: Bench) -> None:
     for verb in (bench.engine.get, bench.engine.stop, bench.engine.delete, bench.engine.resume):
         with pytest.raises(NotFoundError):
             verb("there-is-none")
+
+
+def test_a_run_that_goes_on_elsewhere_is_told_to_its_end(bench: Bench) -> None:
+    name = bench.submit(CHAIN)
+    bench.engine.start(name)
+    workflow = bench.second().watch("@latest", bench.events.append)
+    assert (workflow["metadata"]["name"], workflow["status"]["phase"]) == (name, "Succeeded")
+    told = [type(event) for event in bench.events]
+    assert (told[0], told[-1]) == (RunStarted, RunFinished)
+    assert {"give": "all rows", "say": ""}.items() <= {n: e.summary for n, e in bench.finished().items()}.items()
+    assert bench.logs() == ["hello"]
+
+
+def test_the_same_name_with_the_same_work_is_one_run(bench: Bench) -> None:
+    manifest = bench.manifest(CHAIN)
+
+    def submit(colour: str, word: str = "hello") -> str:
+        labels = {"colour": colour}
+        parameters = {"word": word}
+        return bench.engine.submit(Submission(manifest=manifest, parameters=parameters, name="nightly", labels=labels))
+
+    assert submit("red") == "nightly"
+    first = bench.engine.run("nightly", bench.events.append)
+    assert submit("blue") == "nightly"
+    assert bench.engine.watch("nightly", bench.events.append)["metadata"]["uid"] == first["metadata"]["uid"]
+    assert bench.engine.get("nightly")["metadata"]["labels"]["colour"] == "red"
+    with pytest.raises(StateError, match="another run named nightly exists"):
+        submit("red", "good day")
+    assert len([run for run in bench.engine.list() if run["metadata"]["name"] == "nightly"]) == 1
+    bench.engine.delete("nightly")
 
 
 def test_nothing_is_made_of_a_run_that_is_refused(bench: Bench, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ import pytest
 from api_proxy import open_proxy, through
 from argo_fixtures import QUICK, Bench, nodes_of, open_bench, open_cluster
 
-from platform_cli.errors import StateError
 from platform_cli.events import Event, LogLine, NodeFinished, NodeStarted, Notice, RunFinished
 from platform_cli.tools.kubernetes import Kubernetes
 from platform_cli.tools.kubernetes_kind import POD
@@ -181,22 +180,6 @@ def test_a_full_quota_is_told_and_the_run_goes_on_when_there_is_room(tmp_path: P
         quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": place, "spec": {"hard": {"pods": "5"}}}
         bench.kubernetes.apply(quota)
         assert bench.engine.run(name, bench.events.append)["status"]["phase"] == "Succeeded"
-
-
-def test_the_same_name_with_the_same_work_is_one_run(bench: Bench) -> None:
-    manifest = bench.manifest(LONG.replace("template: wait", "template: say"))
-
-    def submit(colour: str) -> str:
-        from platform_cli.workflow.interface import Submission
-
-        labels = {"colour": colour}
-        return bench.engine.submit(Submission(manifest=manifest, parameters={}, name="nightly", labels=labels))
-
-    assert submit("red") == submit("red") == "nightly"
-    manifest.write_text(manifest.read_text().replace("value: hello", "value: goodbye"))
-    with pytest.raises(StateError, match="another run named nightly exists"):
-        submit("red")
-    assert bench.engine.run("nightly", bench.events.append)["status"]["phase"] == "Succeeded"
 
 
 def test_a_run_that_no_controller_takes_up_is_told_and_waited_for(bench: Bench) -> None:

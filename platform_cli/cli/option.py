@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from platform_cli.errors import UsageError
+from platform_cli.errors import MlopsError, UsageError
+from platform_cli.events import Event, Notice
 from platform_cli.layout import Layout, TargetHome, find_assets, find_project
 from platform_cli.render.screen import Output, Screen, open_screen
 from platform_cli.target import CloudName, Env, Target
@@ -43,6 +46,7 @@ CredentialsOption = Annotated[
 SubscriptionOption = Annotated[str | None, typer.Option("--subscription", help="Azure: the subscription's id.")]
 ProjectOption = Annotated[str | None, typer.Option("--project", help="Google Cloud: the project's id.")]
 RegionOption = Annotated[str | None, typer.Option("--region", help="AWS, Azure, Google Cloud: the region.")]
+_ABOUT_RUNS = re.compile(r"\bmlops pipeline (?:submit|list|get|logs|stop|delete)\b")
 Choices = Mapping[str, str | None]
 
 
@@ -65,11 +69,16 @@ def name_choices(
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a command works with. Use it in a `with` statement, so that the terminal is left in order."""
+    """What a command works with. Use it in a `with` statement, so that the terminal is left in order.
+
+    Attributes:
+        flags: how the command line named the target; a command that we advise needs them as well.
+    """
 
     settings: Settings
     layout: Layout
     screen: Screen
+    flags: str = ""
 
     @property
     def config(self) -> Config:
@@ -97,6 +106,14 @@ class Context:
 
         return open_cloud(self.config, self.layout)
 
+    def complete(self, advice: str) -> str:
+        """`advice` with our flags in the commands about runs that it names."""
+        return _ABOUT_RUNS.sub(rf"\g<0> {self.flags}", advice) if self.flags else advice
+
+    def emit(self, event: Event) -> None:
+        """Tell an event, its advice complete."""
+        self.screen.emit(replace(event, text=self.complete(event.text)) if isinstance(event, Notice) else event)
+
     def show_changes(self, made: Plan) -> bool:
         """Show a plan that changes something; returns whether it does."""
         from platform_cli.render.plan import plan_lines
@@ -112,6 +129,8 @@ class Context:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.screen.close()
+        if isinstance(error, MlopsError):
+            error.hint = self.complete(error.hint)
 
 
 def load_context(
@@ -132,7 +151,9 @@ def load_context(
     settings = read_settings(cloud=cloud, env=env, config=config, choices=choices)
     project = settings.file.parent if settings.file else find_project(Path.cwd())
     layout = Layout(assets=find_assets(), project=project.resolve())
-    return Context(settings, layout, open_screen(output, verbose=verbose))
+    named = (("--cloud", cloud), ("--env", env), ("--config", config))
+    flags = " ".join(f"{option} {quote(str(value))}" for option, value in named if value is not None)
+    return Context(settings, layout, open_screen(output, verbose=verbose), flags)
 
 
 def read_settings(

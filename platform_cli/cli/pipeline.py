@@ -17,16 +17,22 @@ from platform_cli.cli.option import (
     YesOption,
     load_context,
 )
+from platform_cli.errors import UsageError
 from platform_cli.render.screen import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from platform_cli.cli.option import Context
-    from platform_cli.errors import WorkflowError
     from platform_cli.workflow.interface import Engine
 
 app = typer.Typer(rich_markup_mode=None, help="Lint, submit and follow workflow runs.")
+
+
+def _require_name(name: str | None) -> str | None:
+    """A name that is there but empty comes from a shell's variable that is not set."""
+    if name is not None and not name.strip():
+        raise UsageError("the name of the run is empty", hint="name one of: mlops pipeline list, or @latest")
+    return name
+
 
 WorkflowArgument = Annotated[
     str | None, typer.Argument(metavar="[FILE|TEMPLATE]", help="What to run; the training pipeline if not said.")
@@ -40,7 +46,10 @@ ParameterFileOption = Annotated[
 NameOption = Annotated[str | None, typer.Option(help="Name of the run; made from the workflow's if not said.")]
 EntrypointOption = Annotated[str | None, typer.Option(help="Start with another template of the workflow.")]
 ResumeOption = Annotated[
-    str | None, typer.Option(metavar="RUN", help="Go on with a stopped or failed run; what succeeded stays.")
+    str | None,
+    typer.Option(
+        metavar="RUN", help="Go on with a stopped or failed run; what succeeded stays.", callback=_require_name
+    ),
 ]
 WaitOption = Annotated[bool, typer.Option("--wait", "-w", help="Follow the run to its end; its outcome is ours.")]
 StopOption = Annotated[
@@ -50,7 +59,9 @@ ArtifactsOption = Annotated[
     Path | None, typer.Option("--artifacts", metavar="DIR", help="Copy what the steps gave into DIR/STEP/.")
 ]
 NoCacheOption = Annotated[bool, typer.Option("--no-cache", help="Run every step, even those that did not change.")]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name of the run; @latest is the newest.")]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="Name of the run; @latest is the newest.", callback=_require_name)
+]
 
 
 @app.command()
@@ -95,6 +106,10 @@ def submit(
     verbose: VerboseOption = False,
 ) -> None:
     """Run a workflow: a file, a template by name, or the training pipeline."""
+    from platform_cli.cli.outcome import drive_run, leave_run
+
+    if stop and not wait:
+        raise UsageError("--stop says what Ctrl-C does to a run that we follow", hint="give --wait as well")
     with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context:
         engine = context.cloud.engine()
         if resume is not None:
@@ -105,7 +120,7 @@ def submit(
             run = _submit_new(
                 context, engine, workflow, parameters, name=name, entrypoint=entrypoint, reuse=not no_cache
             )
-        _follow(context, engine, run, stops=stop) if wait else _leave(context, engine, run)
+        drive_run(context, engine, run, stops=stop) if wait else leave_run(context, engine, run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +138,6 @@ def _reopen(engine: Engine, run: str) -> str:
 
 
 def _refuse_both(*, workflow: str | None, parameter: list[str] | None, name: str | None) -> None:
-    from platform_cli.errors import UsageError
-
     if workflow or parameter or name:
         raise UsageError(
             "--resume goes on with a run as it was submitted; it takes no workflow, parameter or name",
@@ -153,45 +166,6 @@ def _submit_new(
     )
 
 
-def _leave(context: Context, engine: Engine, run: str) -> None:
-    engine.start(run)
-    hint = f"next: mlops pipeline get {run} · mlops pipeline logs {run} --follow"
-    context.screen.show({"type": "Submitted", "run": run}, [f"submitted {run}", hint])
-
-
-def _follow(context: Context, engine: Engine, run: str, *, stops: bool) -> None:
-    from platform_cli.errors import InterruptedByUser
-
-    try:
-        workflow = engine.run(run, context.screen.emit)
-    except InterruptedByUser as left:
-        if not (stops and engine.is_remote):
-            raise
-        engine.stop(run)
-        hint = f"continue it with: mlops pipeline submit --resume {run}"
-        raise InterruptedByUser(f"run {run} was stopped", hint=hint) from left
-    if workflow["status"]["phase"] != "Succeeded":
-        raise _explain(workflow)
-
-
-def _explain(workflow: Mapping[str, Any]) -> WorkflowError:
-    """The error of a run that did not succeed: its first failed step and that step's own words."""
-    from shlex import quote
-
-    from platform_cli.errors import WorkflowError
-    from platform_cli.render.cause import find_cause, name_step
-
-    run, status = workflow["metadata"]["name"], workflow["status"]
-    node = find_cause(workflow)
-    if node is None:
-        return WorkflowError(f"run {run} ended {status['phase']}: {status.get('message', '')}".rstrip(": "))
-    step = name_step(node, status["nodes"])
-    return WorkflowError(
-        f"run {run} failed at {step}: {node.get('message') or node['phase']}",
-        hint=f"mlops pipeline logs {run} {quote(step)}, mend it, then mlops pipeline submit --resume {run} --wait",
-    )
-
-
 @app.command("list")
 def list_runs(
     limit: Annotated[int, typer.Option(min=1, help="How many runs at most, newest first.")] = 20,
@@ -212,6 +186,7 @@ def list_runs(
 @app.command()
 def get(
     run: RunArgument = "@latest",
+    wait: WaitOption = False,
     artifacts: ArtifactsOption = None,
     cloud: CloudOption = None,
     env: EnvOption = None,
@@ -219,18 +194,22 @@ def get(
     output: OutputOption = Output.TEXT,
     verbose: VerboseOption = False,
 ) -> None:
-    """Show one run: its steps, what they did, and how long they took.
+    """Show one run: its steps, what they did, and how long they took; with --wait, as they do it.
 
     A step that was reused says why; with --verbose, so does one that was not.
     """
+    from platform_cli.cli.outcome import require_success
     from platform_cli.render.run import tree_lines
 
     with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context:
         engine = context.cloud.engine()
-        workflow = engine.get(run)
+        workflow = engine.watch(run, context.emit) if wait else engine.get(run)
         copied = engine.fetch_artifacts(workflow["metadata"]["name"], artifacts) if artifacts is not None else ()
         document = {"type": "Workflow", **workflow, **({"artifacts": list(map(str, copied))} if copied else {})}
-        context.screen.show(document, [*tree_lines(workflow, verbose=verbose), *map(str, copied)])
+        tree = [] if wait else tree_lines(workflow, verbose=verbose)
+        context.screen.show(document, [*tree, *map(str, copied)])
+        if wait:
+            require_success(workflow)
 
 
 @app.command()
@@ -263,7 +242,7 @@ def stop(
         engine.stop(run)
         name = engine.get(run)["metadata"]["name"]
         hint = f"next: mlops pipeline submit --resume {name} --wait"
-        context.screen.show({"type": "Stopped", "run": name}, [f"stopped {name}", hint])
+        context.screen.show({"type": "Stopped", "run": name}, [f"stopped {name}", context.complete(hint)])
 
 
 @app.command()

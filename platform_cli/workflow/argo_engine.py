@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platform_cli.errors import DeadlineError, InterruptedByUser, MlopsError, NotFoundError, StateError
+from platform_cli.errors import DeadlineError, MlopsError, NotFoundError, StateError
 from platform_cli.events import Emit, LogLine
 from platform_cli.workflow.argo_api import SPEC_HASH, WorkflowApi
 from platform_cli.workflow.argo_diagnosis import Diagnosis
@@ -20,7 +20,7 @@ from platform_cli.workflow.argo_log import refuse_unknown_step, stream_logs
 from platform_cli.workflow.argo_manifest import SERVICE_ACCOUNT, Prepared, Wish, prepare_workflow
 from platform_cli.workflow.argo_retry import is_suspended
 from platform_cli.workflow.argo_status import FULFILLED, Teller, is_over, list_pods, present, summarise, unpack
-from platform_cli.workflow.interface import Submission, WorkflowObject
+from platform_cli.workflow.interface import Submission, WorkflowObject, leave
 from platform_cli.workflow.preparation import COMMIT_PARAMETER, describe_commit
 
 if TYPE_CHECKING:
@@ -82,15 +82,18 @@ class RunEngine:
         return prepared.name
 
     def run(self, name: str, emit: Emit) -> WorkflowObject:
-        """See `Engine.run`. A run that has ended is told from its beginning."""
+        """See `Engine.run`; the controller drives it."""
+        return self.watch(name, emit)
+
+    def watch(self, name: str, emit: Emit) -> WorkflowObject:
+        """See `Engine.watch`."""
         run = self._require(name)["metadata"]["name"]
         diagnosis = Diagnosis(self.api)
         teller = Teller(diagnosis.explain)
         try:
             workflow = Follower(self.api, run, teller=teller, emit=emit, patience=self.patience).follow()
         except KeyboardInterrupt:
-            hint = f"follow it again: mlops pipeline logs {run} --follow, or see it: mlops pipeline get {run}"
-            raise InterruptedByUser(f"run {run} goes on without us", hint=hint) from None
+            raise leave(run) from None
         return present(diagnosis.annotate(workflow))
 
     def start(self, name: str) -> None:
@@ -151,7 +154,7 @@ class RunEngine:
         if not is_over(whole):
             nodes = (whole["status"].get("nodes") or {}).values()
             if not (whole["spec"].get("suspend") or any(is_suspended(node) for node in nodes)):
-                raise StateError(f"run {run} is running", hint=f"follow it with: mlops pipeline logs {run} --follow")
+                raise StateError(f"run {run} is running", hint=f"follow it with: mlops pipeline get {run} --wait")
             self.api.wake(workflow)
         elif whole["status"]["phase"] == "Succeeded":
             raise StateError(f"run {run} succeeded; there is nothing to resume", hint="submit it again instead")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from platform_cli.errors import InterruptedByUser
 from platform_cli.events import Emit, LogLine
 
 WorkflowObject = dict[str, Any]
@@ -57,6 +58,14 @@ class Engine(Protocol):
             StateError: another engine drives it, or it has ended (a remote run that has ended is returned).
         """
 
+    def watch(self, name: str, emit: Emit) -> WorkflowObject:
+        """Tell a run from its beginning to its end and return it; whoever drives it goes on when we are interrupted.
+
+        Raises:
+            InterruptedByUser: Ctrl-C; the run goes on.
+            StateError: nobody drives it.
+        """
+
     def start(self, name: str) -> None:
         """Let the run go on without us."""
 
@@ -91,3 +100,8 @@ class Engine(Protocol):
 
     def apply_config_map(self, name: str, files: Mapping[str, bytes]) -> None:
         """Make a ConfigMap of the target, or replace all of it."""
+
+
+def leave(run: str) -> InterruptedByUser:
+    """The error of a command that was interrupted while it only watched a run."""
+    return InterruptedByUser(f"run {run} goes on without us", hint=f"follow it again: mlops pipeline get {run} --wait")

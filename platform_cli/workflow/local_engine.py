@@ -18,7 +18,7 @@ from platform_cli.process import current, scrub_environment, spawn_detached
 from platform_cli.workflow import mount, run_log
 from platform_cli.workflow.artifact import ArtifactStore, remove_tree
 from platform_cli.workflow.database import Database
-from platform_cli.workflow.interface import Submission, WorkflowObject
+from platform_cli.workflow.interface import Submission, WorkflowObject, leave
 from platform_cli.workflow.recovery import reconcile_runs, reopen, stop_run
 from platform_cli.workflow.step_output import LOG_LIMIT_BYTES
 from platform_cli.workflow.store import RESUME_FILE, Run, RunStore
@@ -124,6 +124,16 @@ class LocalEngine:
             self.store.claim(run.name, None)
         return self.get(run.name)
 
+    def watch(self, name: str, emit: Emit) -> WorkflowObject:
+        """See `Engine.watch`."""
+        from platform_cli.workflow.local_follow import follow_run
+
+        run = self.store.run(name).name
+        try:
+            return follow_run(self, run, emit)
+        except KeyboardInterrupt:
+            raise leave(run) from None
+
     def start(self, name: str) -> None:
         """See `Engine.start`."""
         run = self.store.run(name)
@@ -215,7 +225,7 @@ class LocalEngine:
             except BlockingIOError:
                 engine = self.store.run(name).engine
                 owner = f" (process {engine.pid})" if engine else ""
-                hint = f"follow it with: mlops pipeline logs {name} --follow, or end it: mlops pipeline stop {name}"
+                hint = f"follow it with: mlops pipeline get {name} --wait, or end it: mlops pipeline stop {name}"
                 raise StateError(f"run {name} is driven by another process{owner}", hint=hint) from None
             yield
 
@@ -224,9 +234,7 @@ class LocalEngine:
 
         nodes = self.store.nodes(run.name)
         if not any(node.type == "Suspend" and not node.fulfilled for node in nodes):
-            raise StateError(
-                f"run {run.name} is running", hint=f"follow it with: mlops pipeline logs {run.name} --follow"
-            )
+            raise StateError(f"run {run.name} is running", hint=f"follow it with: mlops pipeline get {run.name} --wait")
         (self.folder(run.name) / RESUME_FILE).touch()
         if run.engine is not None:
             os.kill(run.engine.pid, signal.SIGUSR1)

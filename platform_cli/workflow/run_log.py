@@ -30,7 +30,7 @@ def read_log(store: RunStore, folder: Path, run: str, *, step: str | None, follo
     Raises:
         NotFoundError: no node of the run answers to `step`.
     """
-    tail = _Tail(folder)
+    tail = Tail(folder)
     while True:
         # Asked first, so that what is written until the very end is still read.
         is_over = not follow or store.run(run).status.phase not in ("Pending", "Running")
@@ -46,7 +46,9 @@ def read_log(store: RunStore, folder: Path, run: str, *, step: str | None, follo
 
 
 @dataclass(slots=True)
-class _Tail:
+class Tail:
+    """Reads on where it stopped, in the logs of all steps of the run in `folder`."""
+
     folder: Path
     positions: dict[str, int] = field(default_factory=dict)
 

@@ -14,6 +14,7 @@ from platform_cli.errors import NotFoundError, StateError
 from platform_cli.process import ProcessId
 from platform_cli.workflow.database import Database
 from platform_cli.workflow.node import Node
+from platform_cli.workflow.preparation import COMMIT_PARAMETER
 from platform_cli.workflow.reuse import ReuseRow
 
 LATEST = "@latest"
@@ -69,7 +70,7 @@ class Run:
 
     def as_workflow(self, nodes: Iterable[Node] | None = None) -> dict[str, Any]:
         """The Workflow object, as a cluster would show it."""
-        status = _plain(self.status)
+        status = {"phase": self.status.phase, **_plain(self.status)}
         if nodes is not None:
             status["nodes"] = {node.id: _plain(node) for node in nodes}
         return {
@@ -105,16 +106,17 @@ class RunStore:
         self._encode = msgspec.json.Encoder().encode
 
     def create(self, name: str, document: Document) -> None:
-        """Add a Pending run.
+        """Add a Pending run. A name that is taken by the same work is that run, and stays as it is.
 
         Raises:
-            StateError: a run of that name exists.
+            StateError: another run has that name.
         """
         with self.database.transaction() as connection:
             row = (name, self._encode(document), self._encode(RunStatus()), "Pending")
             statement = "INSERT OR IGNORE INTO runs (name, document, status, phase) VALUES (?, ?, ?, ?)"
-            if connection.execute(statement, row).rowcount == 0:
-                raise StateError(f"a run named {name} exists", hint="choose another --name, or delete that run")
+            is_new = connection.execute(statement, row).rowcount == 1
+        if not is_new and _work_of(self.run(name).document) != _work_of(document):
+            raise StateError(f"another run named {name} exists", hint="choose another --name, or delete that run")
 
     def run(self, name: str) -> Run:
         """The run called `name`, or the newest for `@latest`.
@@ -210,6 +212,14 @@ def with_condition(status: RunStatus, condition: Condition) -> RunStatus:
     """`status` with `condition` in place of an older one of the same type."""
     others = tuple(known for known in status.conditions if known.type != condition.type)
     return msgspec.structs.replace(status, conditions=(*others, condition))
+
+
+def _work_of(document: Document) -> bytes:
+    """Everything that decides what a run does; who submits it and from which commit does not."""
+    arguments = document.spec.get("arguments") or {}
+    given = [item for item in arguments.get("parameters", ()) if item["name"] != COMMIT_PARAMETER]
+    spec = {**document.spec, "arguments": {**arguments, "parameters": given}}
+    return msgspec.json.encode((spec, document.library, document.reuse), order="deterministic")
 
 
 def _run(row: tuple[object, ...]) -> Run:
