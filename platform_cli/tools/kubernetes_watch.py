@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -105,24 +104,26 @@ def follow(
     """
     follower = _Follower(api, kind, namespace, query)
     yield from follower.relist()
-    for _ in itertools.count():
-        started = time.monotonic()
-        if started >= deadline:
-            return
+    is_expired = False
+    while (started := time.monotonic()) < deadline:
         try:
+            # An API that has forgotten the version may be away in the next moment: the list is tried for as long.
+            if is_expired:
+                yield from follower.relist()
+                is_expired = False
             yield from follower.stream(deadline - started)
         except _ExpiredError:
-            yield from follower.relist()
+            is_expired = True
         except MlopsError as error:
             if status_of(error) == _GONE:
-                yield from follower.relist()
-            elif _is_final(error):
+                is_expired = True
+            elif is_final(error):
                 raise
         # An API that ends each watch at once must not be asked without a pause.
         time.sleep(max(0.0, min(_PAUSE_S - (time.monotonic() - started), deadline - time.monotonic())))
 
 
-def _is_final(error: MlopsError) -> bool:
+def is_final(error: MlopsError) -> bool:
     """Whether the API refuses us, rather than being away for a while."""
     return 400 <= status_of(error) < 500 and status_of(error) != 429  # noqa: PLR2004 - HTTP's own classes
 
