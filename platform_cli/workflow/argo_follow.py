@@ -17,7 +17,6 @@ from platform_cli.workflow.argo_status import Teller, is_over, unpack
 from platform_cli.workflow.interface import WorkflowObject
 
 _TICK_S = 1.0
-_LOGS_GRACE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +26,12 @@ class Patience:
     Attributes:
         unclaimed_s: until a run that no controller takes up is a warning.
         silent_s: until a run without changes makes us ask whether the cluster still answers.
+        logs_s: until the logs of an ended run are left where they are, after their last line.
     """
 
     unclaimed_s: float = 20.0
     silent_s: float = 30.0
+    logs_s: float = 20.0
 
 
 class _Ended(Enum):
@@ -63,6 +64,7 @@ class Follower:
         # Asking is no change: a run that nobody takes up stays one, however often the cluster answers.
         self._heard = self._asked = time.monotonic()
         self._warned: set[str] = set()
+        self._told_all_logs = False
 
     def follow(self) -> WorkflowObject:
         """Until the run is over; returns it as it ended.
@@ -98,7 +100,7 @@ class Follower:
                 case LogLine():
                     self._emit(item)
                 case _Ended.LOGS:
-                    continue
+                    self._told_all_logs = True
                 case _Ended.WATCH:
                     hint = f"go on with: mlops pipeline get {self._name}"
                     raise ToolError(f"watching run {self._name} broke off", hint=hint)
@@ -134,15 +136,16 @@ class Follower:
             self._emit(Notice(level="warning", text=text))
 
     def _drain_logs(self) -> None:
-        deadline = time.monotonic() + _LOGS_GRACE_S
-        while (left_s := deadline - time.monotonic()) > 0:
+        while not self._told_all_logs:
             try:
-                item = self._items.get(timeout=left_s)
+                item = self._items.get(timeout=self._patience.logs_s)
             except queue.Empty:
+                text = f"the logs do not come to their end; see the rest: mlops pipeline logs {self._name}"
+                self._emit(Notice(level="warning", text=text))
                 return
             if item is _Ended.LOGS:
-                return
-            if isinstance(item, LogLine):
+                self._told_all_logs = True
+            elif isinstance(item, LogLine):
                 self._emit(item)
 
     def _watch(self) -> None:

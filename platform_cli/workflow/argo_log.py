@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 import tempfile
 import time
@@ -11,11 +12,14 @@ from pathlib import Path
 
 from platform_cli.errors import MlopsError, NotFoundError, ToolError
 from platform_cli.events import LogLine
+from platform_cli.tools.kubernetes_error import status_of
 from platform_cli.workflow.argo_api import WorkflowApi
+from platform_cli.workflow.argo_refusal import is_refusal
 from platform_cli.workflow.argo_status import FULFILLED, NodeObject, list_pods, unpack
 from platform_cli.workflow.interface import WorkflowObject
 
 _POLL_S = 0.5
+_NOT_STARTED = 400
 _ARCHIVED = "main-logs"
 # Argo's own executor writes into the step's log: marked lines, and at last how the program ended.
 _ARGOS_OWN = re.compile(r'^time=\S+ level=\w+ .*\bargo=true\b|^\{.*"argo":\s*true|^Error: exit status \d+$')
@@ -63,37 +67,53 @@ def find_last_line(api: WorkflowApi, workflow: WorkflowObject, node: NodeObject)
 
 
 def _read(api: WorkflowApi, workflow: WorkflowObject, node: NodeObject, *, follow: bool) -> Iterator[LogLine]:
-    name = str(node["displayName"])
+    told = 0
     while True:
         try:
-            for text in api.read_log(workflow, node, follow=follow):
-                if not _ARGOS_OWN.match(text):
-                    yield LogLine(source=name, stream="stdout", text=text)
+            for number, line in enumerate(_tell(node, api.read_log(workflow, node, follow=follow)), 1):
+                if number > told:
+                    told = number
+                    yield line
         except NotFoundError:
-            yield from _read_archived(api, workflow, node)
-        except ToolError:
-            # The container has not started yet, or never will.
+            yield from _read_archived(api, workflow, node, told)
+        except MlopsError as error:
+            if is_refusal(error) or not (follow or isinstance(error, ToolError)):
+                raise
+            # The container has not started yet, or never will; or nobody answers now, and later steps have logs, too.
             if follow and not _has_ended(api, workflow, node):
                 time.sleep(_POLL_S)
                 continue
+            if told or status_of(error) != _NOT_STARTED:
+                yield LogLine(source=str(node["displayName"]), stream="stderr", text=f"(its log ends here: {error})")
         return
 
 
+def _tell(node: NodeObject, texts: Iterable[str]) -> Iterator[LogLine]:
+    for text in texts:
+        if not _ARGOS_OWN.match(text):
+            yield LogLine(source=str(node["displayName"]), stream="stdout", text=text)
+
+
 def _has_ended(api: WorkflowApi, workflow: WorkflowObject, node: NodeObject) -> bool:
-    now = api.find(workflow["metadata"]["name"])
+    try:
+        now = api.find(workflow["metadata"]["name"])
+    except MlopsError as error:
+        if is_refusal(error):
+            raise
+        return False
     nodes = (unpack(now)["status"].get("nodes") or {}) if now else {}
     return node["id"] not in nodes or nodes[node["id"]]["phase"] in FULFILLED
 
 
-def _read_archived(api: WorkflowApi, workflow: WorkflowObject, node: NodeObject) -> Iterator[LogLine]:
-    """The copy that Argo keeps in the bucket when `archiveLogs` is on."""
+def _read_archived(api: WorkflowApi, workflow: WorkflowObject, node: NodeObject, told: int) -> Iterator[LogLine]:
+    """What comes after the first `told` lines in the copy that Argo keeps in the bucket when `archiveLogs` is on."""
     name = str(node["displayName"])
     artifacts = (node.get("outputs") or {}).get("artifacts") or ()
     kept = next((artifact for artifact in artifacts if artifact["name"] == _ARCHIVED), None)
     reason = "archiveLogs is off, so no copy was kept"
     if kept is not None:
         try:
-            yield from _read_copy(api, workflow, node, dict(kept))
+            yield from itertools.islice(_read_copy(api, workflow, node, dict(kept)), told, None)
         except MlopsError as error:
             reason = error.message
         else:
@@ -110,6 +130,4 @@ def _read_copy(
         target = Path(folder) / "log"
         api.download(workflow, node, artifact, target)
         text = target.read_text("utf-8", "replace")
-    for line in text.splitlines():
-        if not _ARGOS_OWN.match(line):
-            yield LogLine(source=str(node["displayName"]), stream="stdout", text=line)
+    yield from _tell(node, text.splitlines())
