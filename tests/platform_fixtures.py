@@ -204,12 +204,12 @@ class Cluster:
         self.kubernetes.delete(CUSTOM_RESOURCE_DEFINITION, crd["metadata"]["name"])
 
 
-def make_crd(group: str, kind: str, plural: str) -> dict[str, Any]:
+def make_crd(group: str, kind: str, plural: str, version: str = "v1") -> dict[str, Any]:
     """A CRD whose resources may hold anything."""
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    served = {"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
     names = {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"}
-    spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
+    spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [served]}
     return {**make_object("CustomResourceDefinition", f"{plural}.{group}", "apiextensions.k8s.io/v1"), "spec": spec}
 
 

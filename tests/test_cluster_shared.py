@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from platform_fixtures import Cluster, make_crd, make_deployment, make_object, write_chart
 
+from platform_cli.cluster.application import APPLICATION, APPLICATIONS, PART_OF
 from platform_cli.cluster.check import check_adoption
 from platform_cli.tools.kubernetes_kind import (
     CONFIG_MAP,
@@ -172,3 +174,42 @@ def test_a_dead_webhook_beside_a_living_controller_does_not_hold_resources(platf
     answer = f"is removed, since no pod answers it behind service {cluster.space('one')}/nobody"
     assert any(answer in text for text in cluster.said())
     assert cluster.kubernetes.get(VALIDATING_WEBHOOK, cluster.space("guard")) is None
+
+
+@pytest.fixture
+def applications(platform_cluster: Cluster) -> Iterator[Kind]:
+    """Argo CD's kind, for a moment, on a cluster that has no Argo CD."""
+    kubernetes = platform_cluster.kubernetes
+    if kubernetes.get(CUSTOM_RESOURCE_DEFINITION, APPLICATIONS) is not None:
+        pytest.skip("needs a cluster without Argo CD")
+    kubernetes.apply(make_crd("argoproj.io", "Application", "applications", version="v1alpha1"))
+    for _, found in kubernetes.watch(CUSTOM_RESOURCE_DEFINITION, name=APPLICATIONS, timeout_s=30):
+        conditions = (found.get("status") or {}).get("conditions") or ()
+        if any(item["type"] == "Established" and item["status"] == "True" for item in conditions):
+            break
+    yield APPLICATION
+    kubernetes.delete(CUSTOM_RESOURCE_DEFINITION, APPLICATIONS)
+
+
+def test_definitions_that_argo_cd_left_are_known_later(platform_cluster: Cluster, applications: Kind) -> None:
+    cluster = platform_cluster
+    crd = make_crd(f"{cluster.prefix}.mlops.test", "Thing", "things")
+    name = crd["metadata"]["name"]
+    cluster.kubernetes.apply(crd)
+    space = make_theirs(cluster, "argo-cd")
+    for item, labels in (("one", PART_OF), ("theirs", {})):
+        application = make_object("Application", item, "argoproj.io/v1alpha1", spec={"syncPolicy": {"automated": {}}})
+        application["metadata"] |= {"namespace": space, "labels": dict(labels)}
+        cluster.kubernetes.create(application)
+    cluster.add("argo-cd", make_object("ConfigMap", "a"), owns=(APPLICATIONS,))
+    cluster.add("one", make_object("ConfigMap", "a"), crds=[crd], owns=(name,))
+    proof = cluster.destroy()
+    assert proof.leftovers == ()
+    assert proof.kept == (f"1 CRDs, such as {name}; --delete-crds removes them as well",)
+    [left] = cluster.kubernetes.list(applications, space)
+    assert left["metadata"]["name"] == "theirs"
+    assert left["spec"] == {"syncPolicy": {"automated": {}}}
+    reasons = {planned.stage.name: planned.reason for planned in cluster.deploy().stages}
+    assert not reasons["one"].startswith("adopted")
+    assert cluster.destroy(delete_crds=True).leftovers == ()
+    assert cluster.kubernetes.get(CUSTOM_RESOURCE_DEFINITION, name) is None
