@@ -13,6 +13,7 @@ from kubernetes_stand_in import KubernetesStandIn, Reply, refusal
 
 from platform_cli.errors import NotReadyError, RefusedError, UsageError
 from platform_cli.serving.interface import ServingState, Size
+from platform_cli.serving.kserve_assembly import find_prometheus
 from platform_cli.serving.kserve_inspection import inspect_service
 from platform_cli.serving.kserve_manifest import (
     SERVICE_LABEL,
@@ -25,7 +26,7 @@ from platform_cli.serving.kserve_manifest import (
     storage_uri,
 )
 from platform_cli.serving.kserve_serving import KServeServing
-from platform_cli.serving.kserve_sizing import choose_sizing
+from platform_cli.serving.kserve_sizing import choose_sizing, drop_scaler, find_scaling_trouble
 from platform_cli.tools.kubernetes import Kubernetes
 from platform_cli.tools.mlflow import ModelRef, Registry
 
@@ -174,18 +175,19 @@ def test_what_kserve_refuses_is_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "domain", "expected"),
+    ("outside", "expected", "port"),
     [
-        ("http://iris-mlops.example.com", "", f"http://{WISH.name}-predictor.mlops.svc.cluster.local"),
-        ("http://iris-mlops.example.com", "models.org", f"http://{WISH.name}-predictor.mlops.svc.cluster.local"),
-        ("https://iris-mlops.models.org", "models.org", "https://iris-mlops.models.org"),
+        ("", f"http://{WISH.name}-predictor.mlops.svc.cluster.local", 80),
+        ("https://models.example.com", "https://models.example.com", 443),
+        ("http://203.0.113.7:8080", "http://203.0.113.7:8080", 8080),
     ],
 )
-def test_only_the_gateway_that_is_there_is_told(url: str, domain: str, expected: str) -> None:
-    service = {**build_service(WISH), "status": {"url": url}}
-    endpoint = inspect_service(service, [pod()], domain=domain)
+def test_the_address_is_the_gateways_or_the_service(outside: str, expected: str, port: int) -> None:
+    """What KServe writes into the status is no address of anything."""
+    service = {**build_service(WISH), "status": {"url": "http://iris-mlops.example.com"}}
+    endpoint = inspect_service(service, [pod()], outside=outside)
     assert endpoint.url == f"{expected}/v2/models/Gr%C3%B6%C3%9Fe%201"
-    assert endpoint.port == (443 if expected.startswith("https") else 80)
+    assert endpoint.port == port
 
 
 SERVICES = "/apis/serving.kserve.io/v1beta1/namespaces/mlops/inferenceservices"
@@ -220,36 +222,101 @@ def test_a_cluster_without_kserve_is_told() -> None:
         KServeServing(Kubernetes(api.access()), NOWHERE).deploy(ModelRef.parse("iris"))
 
 
-def keda(*, is_there: bool) -> dict[str, list[Reply]]:
-    kinds = [{"kind": "ScaledObject", "name": "scaledobjects", "namespaced": True}]
-    found = Reply({"resources": kinds}) if is_there else refusal(404, "NotFound", "no")
-    return {"GET /apis/keda.sh/v1alpha1": [found]}
+SCALERS = {"resources": [{"kind": "ScaledObject", "name": "scaledobjects", "namespaced": True}]}
+KEDA = {
+    "GET /apis/keda.sh/v1alpha1": [Reply(SCALERS)],
+    "GET /apis/external.metrics.k8s.io": [Reply({"kind": "APIGroup"})],
+}
+PROMETHEUS = "http://prometheus:9090"
 
 
 @pytest.mark.parametrize(
-    ("is_there", "prometheus", "size", "autoscaler"),
+    ("replies", "prometheus", "size", "autoscaler"),
     [
-        (True, "http://prometheus:9090", Size(), "keda"),
-        (True, "", Size(), "hpa"),
-        (False, "http://prometheus:9090", Size(), "hpa"),
-        (True, "http://prometheus:9090", Size(min_replicas=2, max_replicas=2), "none"),
+        pytest.param(KEDA, PROMETHEUS, Size(), "keda", id="both"),
+        pytest.param(KEDA, "", Size(), "hpa", id="no-prometheus"),
+        pytest.param({}, PROMETHEUS, Size(), "hpa", id="no-keda"),
+        # What a KEDA that went leaves behind.
+        pytest.param({"GET /apis/keda.sh/v1alpha1": [Reply(SCALERS)]}, PROMETHEUS, Size(), "hpa", id="definitions"),
+        pytest.param(KEDA, PROMETHEUS, Size(min_replicas=2, max_replicas=2), "none", id="fixed"),
     ],
 )
 def test_the_autoscaler_is_the_best_that_is_there(
-    is_there: bool,
-    prometheus: str,
-    size: Size,
-    autoscaler: str,
+    replies: dict[str, list[Reply]], prometheus: str, size: Size, autoscaler: str
 ) -> None:
-    with KubernetesStandIn(keda(is_there=is_there)) as api:
-        sizing = choose_sizing(Kubernetes(api.access()), size, None, prometheus=prometheus)
+    with KubernetesStandIn(replies) as api:
+        sizing = choose_sizing(Kubernetes(api.access()), size, None, prometheus=lambda: prometheus)
     assert sizing.autoscaler == autoscaler
+    assert sizing.prometheus == (PROMETHEUS if autoscaler == "keda" else "")
+
+
+MEASURED = {"GET /apis/metrics.k8s.io": [Reply({"kind": "APIGroup"})]}
+
+
+@pytest.mark.parametrize(
+    ("autoscaler", "replies", "trouble"),
+    [
+        pytest.param("hpa", {}, "no pods are added beyond 1: nothing on the cluster measures", id="hpa-unmeasured"),
+        pytest.param("hpa", MEASURED, "", id="hpa-measured"),
+        pytest.param("keda", {}, "", id="keda"),
+        pytest.param("none", {}, "", id="none"),
+    ],
+)
+def test_what_cannot_scale_is_told(autoscaler: str, replies: dict[str, list[Reply]], trouble: str) -> None:
+    with KubernetesStandIn(replies) as api:
+        told = find_scaling_trouble(Kubernetes(api.access()), Sizing(autoscaler=autoscaler))
+    assert told.startswith(trouble)
+    assert bool(told) == bool(trouble)
+
+
+def scaled_by(autoscaler: str) -> dict[str, Any]:
+    return build_service(replace(WISH, sizing=replace(WISH.sizing, autoscaler=autoscaler)))
+
+
+HPA = f"/apis/autoscaling/v2/namespaces/mlops/horizontalpodautoscalers/{WISH.name}-predictor"
+SCALED = f"/apis/keda.sh/v1alpha1/namespaces/mlops/scaledobjects/{WISH.name}-predictor"
+SCALING = {
+    **KEDA,
+    "GET /apis/autoscaling/v2": [
+        Reply({"resources": [{"kind": "HorizontalPodAutoscaler", "name": HPA.split("/")[6], "namespaced": True}]})
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "dropped"),
+    [("hpa", "keda", HPA), ("keda", "hpa", SCALED), ("hpa", "none", HPA), ("none", "hpa", None), ("hpa", "hpa", None)],
+)
+def test_only_one_thing_adds_pods(before: str, after: str, dropped: str | None) -> None:
+    with KubernetesStandIn(SCALING) as api:
+        drop_scaler(Kubernetes(api.access()), scaled_by(before), scaled_by(after))
+        assert [seen.path for seen in api.seen if seen.method == "DELETE"] == ([dropped] if dropped else [])
+
+
+PROMETHEUS_SERVICE = "GET /api/v1/namespaces/monitoring/services/kube-prometheus-stack-prometheus"
+
+
+@pytest.mark.parametrize(
+    ("replies", "url"),
+    [
+        pytest.param(
+            {PROMETHEUS_SERVICE: [Reply({"metadata": {"name": "kube-prometheus-stack-prometheus"}})]},
+            "http://kube-prometheus-stack-prometheus.monitoring.svc.cluster.local:9090",
+            id="there",
+        ),
+        pytest.param({}, "", id="absent"),
+        pytest.param({PROMETHEUS_SERVICE: [refusal(403, "Forbidden", "you cannot get it")]}, "", id="forbidden"),
+    ],
+)
+def test_prometheus_is_found_where_the_platform_has_it(replies: dict[str, list[Reply]], url: str) -> None:
+    with KubernetesStandIn(replies) as api:
+        assert find_prometheus(Kubernetes(api.access())) == url
 
 
 def choose(size: Size, before: Wish | None = None) -> Sizing:
     with KubernetesStandIn({}) as api:
         service = build_service(before) if before else None
-        return choose_sizing(Kubernetes(api.access()), size, service, prometheus="")
+        return choose_sizing(Kubernetes(api.access()), size, service, prometheus=str)
 
 
 def test_what_was_not_asked_for_stays() -> None:

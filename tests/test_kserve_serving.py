@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -35,9 +36,11 @@ from platform_cli.serving.kserve_manifest import (
     DISRUPTION_BUDGET,
     INFERENCE_SERVICE,
     MANAGED,
+    ROUTE,
     SERVICE_LABEL,
     Sizing,
     Wish,
+    build_route,
     build_service,
     make_name,
 )
@@ -145,16 +148,25 @@ def test_pods_are_as_we_promise(rule: Site) -> None:
     assert container["readinessProbe"]["httpGet"]["path"] == "/v2/models/Rule%20of%20thumb/ready"
     assert container["resources"]["requests"] == {"cpu": "250m", "memory": "1Gi"}
     assert pod["spec"]["serviceAccountName"] == "model-server"
-    assert pod["spec"]["affinity"]["podAntiAffinity"]
+    (term,) = pod["spec"]["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert term["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
+    spread = term["podAffinityTerm"]["labelSelector"]["matchLabels"].items()
+    assert spread <= pod["metadata"]["labels"].items()
     assert not any("serviceAccountToken" in str(volume) for volume in pod["spec"]["volumes"])
     budget = rule.kubernetes.get(DISRUPTION_BUDGET, f"{name}-predictor", rule.namespace)
     assert budget is not None
     assert budget["status"]["currentHealthy"] == 1
+    assert budget["spec"]["maxUnavailable"] == 1
+    assert budget["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
     scaler = rule.kubernetes.find_kind("autoscaling/v2", "HorizontalPodAutoscaler")
     assert scaler is not None
     found = rule.kubernetes.get(scaler, f"{name}-predictor", rule.namespace)
     assert found is not None
     assert (found["spec"]["minReplicas"], found["spec"]["maxReplicas"]) == (1, 3)
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": f"{name}-predictor"}
+    assert found["spec"]["scaleTargetRef"] == target
+    (metric,) = found["spec"]["metrics"]
+    assert metric["resource"] == {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}
 
 
 def test_a_new_number_of_pods_restarts_none(rule: Site) -> None:
@@ -293,6 +305,67 @@ def test_kserve_accepts_each_autoscaler(site: Site, autoscaler: str) -> None:
     )
     accepted = site.kubernetes.apply(build_service(wish), dry_run=True)
     assert accepted["metadata"]["annotations"]["serving.kserve.io/autoscalerClass"] == autoscaler
+
+
+def test_a_gateways_controller_would_get_a_route_that_the_api_takes(site: Site) -> None:
+    if site.kubernetes.find_kind(ROUTE.api_version, ROUTE.kind) is None:
+        pytest.skip("needs the Gateway API's definitions on the cluster")
+    wish = Wish(
+        model=RULE, version="1", namespace=site.namespace, runtime=site.runtime, service_account="a", sizing=Sizing()
+    )
+    service = build_service(wish)
+    service["metadata"]["uid"] = str(uuid.uuid4())
+    accepted = site.kubernetes.apply(build_route(service, "platform"), dry_run=True)
+    assert accepted["spec"]["rules"][0]["matches"][0]["path"]["value"] == "/v2/models/Rule%20of%20thumb"
+    assert accepted["spec"]["parentRefs"][0]["name"] == "platform"
+
+
+def test_a_route_comes_to_a_model_that_is_served_and_goes_with_it(rule: Site) -> None:
+    if rule.kubernetes.find_kind(ROUTE.api_version, ROUTE.kind) is None:
+        pytest.skip("needs the Gateway API's definitions on the cluster")
+    before = rule.serving().get(RULE)
+    serving = rule.serving(gateway="platform")
+    changed = serving.deploy(ModelRef.parse(f"{RULE}/{before.version}"), deadline_s=DEADLINE_S)
+    assert (changed.outcome, changed.pods) == ("changed", before.pods)
+    route = rule.kubernetes.get(ROUTE, make_name(RULE), rule.namespace)
+    assert route is not None
+    # Nobody has accepted it here, so that the Service is the address.
+    assert changed.url.endswith(".svc.cluster.local/v2/models/Rule%20of%20thumb")
+    again = serving.deploy(ModelRef.parse(f"{RULE}/{before.version}"), deadline_s=DEADLINE_S)
+    assert again.outcome == "unchanged"
+    serving.undeploy(RULE)
+    changes = rule.kubernetes.watch(ROUTE, rule.namespace, name=make_name(RULE), timeout_s=60)
+    if rule.kubernetes.get(ROUTE, make_name(RULE), rule.namespace) is not None:
+        assert any(change == "DELETED" for change, _ in changes)
+
+
+def test_keda_is_told_by_kserve_what_to_ask_prometheus(site: Site) -> None:
+    """KServe makes the ScaledObject where KEDA's definitions are; KEDA itself is not needed for that."""
+    scaled = site.kubernetes.find_kind("keda.sh/v1alpha1", "ScaledObject")
+    if scaled is None:
+        pytest.skip("needs KEDA's definitions on the cluster")
+    service = make_service(site, "s-scaled", "sleep", "60")
+    url = "http://prometheus.monitoring.svc:9090"
+    sizing = Sizing(autoscaler="keda", prometheus=url)
+    wish = Wish(
+        model="s-scaled", version="1", namespace=site.namespace, runtime="none", service_account="a", sizing=sizing
+    )
+    built = build_service(wish)["spec"]["predictor"]
+    service["metadata"]["annotations"]["serving.kserve.io/autoscalerClass"] = "keda"
+    service["spec"]["predictor"] |= {key: built[key] for key in ("minReplicas", "maxReplicas", "autoScaling")}
+    site.kubernetes.apply(service)
+    try:
+        changes = site.kubernetes.watch(scaled, site.namespace, name="s-scaled-predictor", timeout_s=60)
+        found = next((item for _, item in changes), None)
+        assert found is not None
+        assert (found["spec"]["minReplicaCount"], found["spec"]["maxReplicaCount"]) == (1, 3)
+        (trigger,) = found["spec"]["triggers"]
+        assert (trigger["type"], trigger["metadata"]["serverAddress"]) == ("prometheus", url)
+        assert trigger["metadata"]["threshold"] == "50"
+        # KEDA's own default then is the average over the pods.
+        assert trigger.get("metricType", "AverageValue") == "AverageValue"
+    finally:
+        site.kubernetes.delete(INFERENCE_SERVICE, "s-scaled", site.namespace)
 
 
 def test_the_tracking_image_answers_its_own_hosts_and_prometheus(site: Site) -> None:

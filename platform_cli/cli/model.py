@@ -105,7 +105,8 @@ def deploy(
     with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context:
         size = Size(min_replicas=min_replicas, max_replicas=max_replicas, cpu=cpu, memory=memory)
         serving = context.cloud.serving()
-        endpoint = serving.deploy(ModelRef.parse(reference), port=port, deadline_s=deadline, size=size)
+        meant, emit = ModelRef.parse(reference), context.screen.emit
+        endpoint = serving.deploy(meant, port=port, deadline_s=deadline, size=size, emit=emit)
         document = {"type": "Deployed", "endpoint": to_document(endpoint)}
         line = Line(f"{endpoint.name} {endpoint_line(endpoint)}", "✓", "serve", time.monotonic() - started)
         context.screen.show(document, [line.text])

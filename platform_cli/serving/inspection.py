@@ -86,3 +86,9 @@ def _path(name: str) -> str:
 
 def _list_pids(condition: Condition) -> tuple[int, ...]:
     return tuple(process.pid for process in (condition.supervisor, *condition.servers) if process.alive)
+
+
+def holds(wish: Deployment, before: Deployment, present: Endpoint) -> bool:
+    """Whether what is wanted is served already."""
+    is_served = present.state is ServingState.READY and present.version == wish.version and wish.is_same_model(before)
+    return is_served and wish.port in (before.port, present.port)

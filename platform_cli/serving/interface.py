@@ -7,9 +7,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from platform_cli.clouds.interface import ignore
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from platform_cli.events import Emit
     from platform_cli.tools.mlflow import ModelRef
 
 
@@ -72,11 +75,18 @@ class Serving(Protocol):
     """Deploys registered models and tells how they are."""
 
     def deploy(
-        self, ref: ModelRef, *, port: int | None = None, deadline_s: float = 120.0, size: Size | None = None
+        self,
+        ref: ModelRef,
+        *,
+        port: int | None = None,
+        deadline_s: float = 120.0,
+        size: Size | None = None,
+        emit: Emit = ignore,
     ) -> Endpoint:
         """Serve a version of a model and wait until it answers its own example; safe to repeat.
 
-        A version that runs already goes on answering until the new one is ready, and stays when that fails.
+        A version that runs already goes on answering until the new one is ready, and stays when that fails. What a
+        person should know besides, such as that no pods will be added, is a Notice.
 
         Raises:
             NotFoundError: no such model, alias or version.

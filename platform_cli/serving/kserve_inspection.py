@@ -9,19 +9,27 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from platform_cli.errors import NotFoundError
+from platform_cli.errors import NotFoundError, RefusedError
 from platform_cli.serving.interface import Endpoint, ServingState
 from platform_cli.serving.kserve_manifest import (
+    AUTOSCALER,
     CONTAINER,
     MANAGED,
     MODEL,
     SERVICE_LABEL,
+    SPEC_HASH,
     VERSION,
     model_path,
     read_storage_uri,
 )
 
 Object = Mapping[str, Any]
+_COMPARED = (
+    ("metadata", "annotations", SPEC_HASH),
+    ("metadata", "annotations", AUTOSCALER),
+    ("spec", "predictor", "minReplicas"),
+    ("spec", "predictor", "maxReplicas"),
+)
 _STOPPED = "serving.kserve.io/stop"
 # A container that waits for one of these does nothing wrong.
 _UNHURRIED = ("ContainerCreating", "PodInitializing")
@@ -35,19 +43,19 @@ def read_model(service: Object) -> tuple[str, str]:
     return annotations.get(MODEL) or name or service["metadata"]["name"], annotations.get(VERSION) or version
 
 
-def inspect_service(service: Object, pods: Sequence[Object], *, domain: str = "") -> Endpoint:
+def inspect_service(service: Object, pods: Sequence[Object], *, outside: str = "") -> Endpoint:
     """The endpoint of an InferenceService.
 
     Args:
         service: the InferenceService.
         pods: its pods, in any order; those that end already do not count.
-        domain: see `find_url`.
+        outside: where a gateway answers for it; empty: its Service in the cluster is told.
     """
     name, wanted = read_model(service)
     living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
     ready = [pod for pod in living if is_ready(pod)]
     state, reason = _judge(service, living, ready, wanted)
-    url = find_url(service, domain)
+    url = outside or _find_url(service)
     parts = urlsplit(url)
     return Endpoint(
         name=name,
@@ -63,18 +71,6 @@ def inspect_service(service: Object, pods: Sequence[Object], *, domain: str = ""
         log=None,
         pods=tuple(sorted(pod["metadata"]["name"] for pod in living)),
     )
-
-
-def find_url(service: Object, domain: str) -> str:
-    """Where its requests go: through the gateway that answers for `domain`, else to its Service in the cluster.
-
-    KServe writes an address at its own domain into the status even where it makes no route for it.
-    """
-    url = str((service.get("status") or {}).get("url") or "")
-    if domain and (urlsplit(url).hostname or "").endswith(f".{domain}"):
-        return url.rstrip("/")
-    metadata = service["metadata"]
-    return f"http://{metadata['name']}-predictor.{metadata['namespace']}.svc.cluster.local"
 
 
 def is_ready(pod: Object) -> bool:
@@ -125,6 +121,20 @@ def group_pods(pods: Iterable[Object]) -> defaultdict[tuple[str, str], list[Obje
     return groups
 
 
+def is_same(before: Object, wanted: Object) -> bool:
+    """Whether an InferenceService is what is wanted already, pods and their number."""
+    return all(_read(before, path) == _read(wanted, path) for path in _COMPARED)
+
+
+def refuse_foreign(service: Object) -> RefusedError:
+    """The error for a deploy over what somebody else made."""
+    namespace, name = place_of(service)
+    return RefusedError(
+        f"InferenceService {name} in {namespace} was not made by mlops, and stays as it is",
+        hint=f"take it away first (mlops model undeploy {read_model(service)[0]}), or register under another name",
+    )
+
+
 def suggest_service(name: str, services: Sequence[Object]) -> NotFoundError:
     """The error for a model that is not deployed, with the nearest that is."""
     names = [read_model(service)[0] for service in services]
@@ -133,9 +143,22 @@ def suggest_service(name: str, services: Sequence[Object]) -> NotFoundError:
     return NotFoundError(f"model '{name}' is not deployed", hint=f"did you mean '{near[0]}'?" if near else deployed)
 
 
+def _find_url(service: Object) -> str:
+    """Its Service. The address in the status is KServe's invention where KServe makes no route for it."""
+    metadata = service["metadata"]
+    return f"http://{metadata['name']}-predictor.{metadata['namespace']}.svc.cluster.local"
+
+
 def _find_condition(service: Object, kind: str) -> Object:
     conditions = (service.get("status") or {}).get("conditions") or ()
     return next((condition for condition in conditions if condition["type"] == kind), {})
+
+
+def _read(service: Object, path: tuple[str, ...]) -> Any:
+    found: Any = service
+    for key in path:
+        found = (found or {}).get(key)
+    return found
 
 
 def _judge(service: Object, living: Sequence[Object], ready: Sequence[Object], wanted: str) -> tuple[ServingState, str]:

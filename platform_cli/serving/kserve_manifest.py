@@ -14,6 +14,8 @@ from platform_cli.tools.kubernetes_kind import Kind
 
 INFERENCE_SERVICE = Kind("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices", namespaced=True)
 DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", namespaced=True)
+GATEWAY = Kind("gateway.networking.k8s.io/v1", "Gateway", "gateways", namespaced=True)
+ROUTE = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes", namespaced=True)
 SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 MANAGED = {"app.kubernetes.io/managed-by": "mlops", "app.kubernetes.io/component": "model"}
 MODEL, VERSION, SPEC_HASH = "mlops.dev/model", "mlops.dev/model-version", "mlops.dev/spec-hash"
@@ -186,6 +188,41 @@ def _request_rate(wish: Wish) -> dict[str, Any]:
 
 def build_disruption_budget(service: Mapping[str, Any]) -> dict[str, Any]:
     """At most one pod of a model is evicted at a time. Goes with the InferenceService, whoever deletes that."""
+    return {
+        "apiVersion": DISRUPTION_BUDGET.api_version,
+        "kind": DISRUPTION_BUDGET.kind,
+        "metadata": _belong(service, f"{service['metadata']['name']}-predictor"),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {SERVICE_LABEL: service["metadata"]["name"]}}},
+    }
+
+
+def build_route(service: Mapping[str, Any], gateway: str) -> dict[str, Any]:
+    """Leads the model's own paths from the Gateway to it. Goes with the InferenceService as well.
+
+    The protocol has the model's name in its path: a route needs no host name and changes nothing.
+    """
+    name = service["metadata"]["name"]
+    path = model_path(service["metadata"]["annotations"][MODEL])
+    return {
+        "apiVersion": ROUTE.api_version,
+        "kind": ROUTE.kind,
+        "metadata": _belong(service, name),
+        "spec": {
+            "parentRefs": [{"group": ROUTE.group, "kind": "Gateway", "name": gateway}],
+            "rules": [
+                {
+                    "matches": [{"path": {"type": "PathPrefix", "value": path}}],
+                    "backendRefs": [{"group": "", "kind": "Service", "name": f"{name}-predictor", "port": 80}],
+                    # Envoy's own default is 15 s; many rows take longer.
+                    "timeouts": {"request": "300s"},
+                }
+            ],
+        },
+    }
+
+
+def _belong(service: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Metadata of what is an InferenceService's own."""
     metadata = service["metadata"]
     owner = {
         "apiVersion": INFERENCE_SERVICE.api_version,
@@ -193,14 +230,4 @@ def build_disruption_budget(service: Mapping[str, Any]) -> dict[str, Any]:
         "name": metadata["name"],
         "uid": metadata["uid"],
     }
-    return {
-        "apiVersion": DISRUPTION_BUDGET.api_version,
-        "kind": DISRUPTION_BUDGET.kind,
-        "metadata": {
-            "name": f"{metadata['name']}-predictor",
-            "namespace": metadata["namespace"],
-            "labels": MANAGED,
-            "ownerReferences": [owner],
-        },
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {SERVICE_LABEL: metadata["name"]}}},
-    }
+    return {"name": name, "namespace": metadata["namespace"], "labels": MANAGED, "ownerReferences": [owner]}

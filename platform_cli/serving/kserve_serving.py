@@ -8,29 +8,31 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from platform_cli.clouds.interface import ignore
 from platform_cli.errors import (
     MlopsError,
     NotFoundError,
     NotReadyError,
-    RefusedError,
     StateError,
     ToolError,
     UsageError,
 )
+from platform_cli.events import Notice
 from platform_cli.serving.interface import Endpoint, ServingState, Size
+from platform_cli.serving.kserve_gateway import Entrance, answers
 from platform_cli.serving.kserve_inspection import (
-    find_url,
     group_pods,
     inspect_service,
     is_ours,
     is_ready,
+    is_same,
     place_of,
     read_model,
+    refuse_foreign,
     suggest_service,
     version_of,
 )
 from platform_cli.serving.kserve_manifest import (
-    AUTOSCALER,
     INFERENCE_SERVICE,
     RUNTIME,
     SERVICE_LABEL,
@@ -43,24 +45,23 @@ from platform_cli.serving.kserve_manifest import (
 )
 from platform_cli.serving.kserve_removal import remove_service
 from platform_cli.serving.kserve_rollout import Rollout
-from platform_cli.serving.kserve_sizing import choose_sizing
+from platform_cli.serving.kserve_sizing import choose_sizing, drop_scaler, find_scaling_trouble
 from platform_cli.serving.rows import Table
 from platform_cli.tools.kubernetes_kind import POD
 
 if TYPE_CHECKING:
+    from platform_cli.events import Emit
     from platform_cli.tools.kubernetes import Kubernetes
     from platform_cli.tools.mlflow import ModelRef, ModelVersion, Registry
 
 _PAUSE_S = 1.0
 _REMOVAL_S, _ROLL_BACK_S = 120.0, 30.0
 Retreat = Callable[[object, BaseException | None, object], None]
-_WEBHOOK = "does not answer"
-_COMPARED = (
-    ("metadata", "annotations", SPEC_HASH),
-    ("metadata", "annotations", AUTOSCALER),
-    ("spec", "predictor", "minReplicas"),
-    ("spec", "predictor", "maxReplicas"),
+_NO_EXAMPLE = (
+    "{version} has no input example that can be fetched: it says what it takes, and no prediction was tried; "
+    "log_model(..., input_example=...) registers one"
 )
+_WEBHOOK = "does not answer"
 
 
 class KServeServing:
@@ -72,8 +73,8 @@ class KServeServing:
         namespace: where models run.
         runtime: the ClusterServingRuntime that serves them.
         service_account: that their pods run as.
-        prometheus: URL, in the cluster, that KEDA can ask for request rates; empty when there is none.
-        domain: what the gateway answers for, as KServe is configured; empty: port-forwards lead to the models.
+        prometheus: finds the URL, in the cluster, that KEDA can ask for request rates; empty when there is none.
+        gateway: the Gateway in their namespace that leads to the models; empty: port-forwards do.
     """
 
     def __init__(
@@ -84,8 +85,8 @@ class KServeServing:
         namespace: str = "mlops",
         runtime: str = RUNTIME,
         service_account: str = "model-server",
-        prometheus: str = "",
-        domain: str = "",
+        prometheus: Callable[[], str] = str,
+        gateway: str = "",
     ) -> None:
         self._kubernetes = kubernetes
         self._registry = registry
@@ -93,10 +94,16 @@ class KServeServing:
         self._runtime = runtime
         self._service_account = service_account
         self._prometheus = prometheus
-        self._domain = domain
+        self._entrance = Entrance(kubernetes, namespace, gateway)
 
     def deploy(
-        self, ref: ModelRef, *, port: int | None = None, deadline_s: float = 120.0, size: Size | None = None
+        self,
+        ref: ModelRef,
+        *,
+        port: int | None = None,
+        deadline_s: float = 120.0,
+        size: Size | None = None,
+        emit: Emit = ignore,
     ) -> Endpoint:
         """See `Serving.deploy`."""
         if port is not None:
@@ -109,22 +116,27 @@ class KServeServing:
         version = self._registry.resolve(ref)
         before = self._find(version.name)
         if before is not None and not is_ours(before):
-            raise _refuse_foreign(before, self._namespace)
+            raise refuse_foreign(before)
         wish = self._wish(version.name, version.version, before, size or Size())
         service = build_service(wish)
-        if before is not None and _is_same(before, service):
+        self._warn(wish, emit)
+        if before is not None and is_same(before, service) and self._entrance.is_routed(before):
             present = self._inspect(before)
             if present.state is ServingState.READY and not present.reason:
                 return replace(present, outcome="unchanged")
-        self._roll_out(wish, service, version, before, deadline)
+        self._roll_out(wish, version, before, deadline, emit)
         done = self.get(version.name)
         return replace(done, outcome="created" if before is None else "changed")
 
     def list(self) -> tuple[Endpoint, ...]:
-        """See `Serving.list`. Two lists of the API, in pages, however many models there are."""
+        """See `Serving.list`. Two lists of the API, in pages, however many models there are; routes are one more."""
         pods = group_pods(self._kubernetes.list(POD, self._namespace, labels=SERVICE_LABEL))
         services = self._kubernetes.list(INFERENCE_SERVICE, self._namespace)
-        found = [inspect_service(service, pods[place_of(service)], domain=self._domain) for service in services]
+        urls = self._entrance.find_urls()
+        found = [
+            inspect_service(service, pods[place_of(service)], outside=urls.get(service["metadata"]["name"], ""))
+            for service in services
+        ]
         return tuple(sorted(found, key=lambda endpoint: endpoint.name))
 
     def get(self, name: str) -> Endpoint:
@@ -133,13 +145,14 @@ class KServeServing:
 
     @contextlib.contextmanager
     def connect(self, name: str) -> Iterator[str]:
-        """See `Serving.connect`. Through the gateway where there is one, else through a port-forward."""
+        """See `Serving.connect`. Through the gateway if the model answers there, else through a port-forward."""
         service = self._require(name)
-        url, model = find_url(service, self._domain), read_model(service)[0]
-        if self._domain and self._domain in url:
-            yield f"{url}{model_path(model)}"
+        resource, model = service["metadata"]["name"], read_model(service)[0]
+        outside = self._entrance.find_urls(resource).get(resource)
+        if outside and answers(url := f"{outside}{model_path(model)}", model):
+            yield url
             return
-        with self._forward(f"service/{service['metadata']['name']}-predictor", 80) as port:
+        with self._forward(f"service/{resource}-predictor", 80) as port:
             yield f"http://127.0.0.1:{port}{model_path(model)}"
 
     def undeploy(self, name: str) -> None:
@@ -166,18 +179,23 @@ class KServeServing:
             sizing=sizing,
         )
 
+    def _warn(self, wish: Wish, emit: Emit) -> None:
+        for text in (find_scaling_trouble(self._kubernetes, wish.sizing), self._entrance.trouble):
+            if text:
+                emit(Notice(level="warning", text=text))
+
     def _roll_out(
-        self,
-        wish: Wish,
-        service: Mapping[str, Any],
-        version: ModelVersion,
-        before: Mapping[str, Any] | None,
-        deadline: float,
+        self, wish: Wish, version: ModelVersion, before: Mapping[str, Any] | None, deadline: float, emit: Emit
     ) -> None:
         answering = "" if before is None else self._answering(wish.name)
         with contextlib.ExitStack() as undo:
             undo.push(self._plan_retreat(wish, before, answering))
-            self._bring_up(wish, service, version, deadline)
+            service = self._apply(build_service(wish), deadline)
+            if before is not None:
+                drop_scaler(self._kubernetes, before, service)
+            self._kubernetes.apply(build_disruption_budget(service))
+            self._entrance.route(service)
+            self._await_answer(wish, service, version, deadline, emit)
             undo.pop_all()
 
     def _plan_retreat(self, wish: Wish, before: Mapping[str, Any] | None, answering: str) -> Retreat:
@@ -197,14 +215,16 @@ class KServeServing:
 
         return retreat
 
-    def _bring_up(self, wish: Wish, service: Mapping[str, Any], version: ModelVersion, deadline: float) -> None:
-        applied = self._apply(service, deadline)
-        self._kubernetes.apply(build_disruption_budget(applied))
-        spec_hash = applied["metadata"]["annotations"][SPEC_HASH]
+    def _await_answer(
+        self, wish: Wish, service: Mapping[str, Any], version: ModelVersion, deadline: float, emit: Emit
+    ) -> None:
+        spec_hash = service["metadata"]["annotations"][SPEC_HASH]
         rollout = Rollout(self._kubernetes, wish, spec_hash, deadline_s=deadline - time.monotonic())
         rollout.wait()
-        example = Table(self._registry.fetch_example(version))
-        rollout.ask(self._forward, example if example.rows else None)
+        example = self._registry.fetch_example(version)
+        if not example:
+            emit(Notice(level="warning", text=_NO_EXAMPLE.format(version=f"{version.name}/{version.version}")))
+        rollout.ask(self._forward, Table(example) if example else None)
 
     def _apply(self, service: Mapping[str, Any], deadline: float) -> Mapping[str, Any]:
         """Apply it; a controller that restarts, and with it the webhook that checks it, is waited for."""
@@ -258,24 +278,5 @@ class KServeServing:
     def _inspect(self, service: Mapping[str, Any]) -> Endpoint:
         labels = f"{SERVICE_LABEL}={service['metadata']['name']}"
         pods = list(self._kubernetes.list(POD, self._namespace, labels=labels))
-        return inspect_service(service, pods, domain=self._domain)
-
-
-def _refuse_foreign(service: Mapping[str, Any], namespace: str) -> RefusedError:
-    name, model = service["metadata"]["name"], read_model(service)[0]
-    return RefusedError(
-        f"InferenceService {name} in {namespace} was not made by mlops, and stays as it is",
-        hint=f"take it away first (mlops model undeploy {model}), or register the model under another name",
-    )
-
-
-def _is_same(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether an InferenceService is what is wanted already, pods and their number."""
-    return all(_read(before, path) == _read(wanted, path) for path in _COMPARED)
-
-
-def _read(service: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    found: Any = service
-    for key in path:
-        found = (found or {}).get(key)
-    return found
+        name = service["metadata"]["name"]
+        return inspect_service(service, pods, outside=self._entrance.find_urls(name).get(name, ""))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from platform_cli.errors import RefusedError, UsageError
-from platform_cli.serving.kserve_manifest import Sizing
+from platform_cli.errors import NotFoundError, RefusedError, UsageError
+from platform_cli.serving.kserve_manifest import AUTOSCALER, Sizing
 
 if TYPE_CHECKING:
     from platform_cli.serving.interface import Size
@@ -17,17 +17,23 @@ if TYPE_CHECKING:
 _CPU = re.compile(r"[1-9][0-9]*m|[0-9]+(\.[0-9]+)?")
 _MEMORY = re.compile(r"[1-9][0-9]*(Ki|Mi|Gi|Ti|k|M|G|T)?")
 _DEFAULT = Sizing()
-_KEDA = ("keda.sh/v1alpha1", "ScaledObject")
+_SCALERS = {
+    "hpa": ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    "keda": ("keda.sh/v1alpha1", "ScaledObject"),
+}
+_METRICS, _EXTERNAL_METRICS = "metrics.k8s.io", "external.metrics.k8s.io"
 
 
-def choose_sizing(kubernetes: Kubernetes, size: Size, before: Mapping[str, Any] | None, *, prometheus: str) -> Sizing:
+def choose_sizing(
+    kubernetes: Kubernetes, size: Size, before: Mapping[str, Any] | None, *, prometheus: Callable[[], str]
+) -> Sizing:
     """The sizing of a model.
 
     Args:
         kubernetes: asked whether KEDA is there.
         size: what was asked for.
         before: the model's present InferenceService.
-        prometheus: URL that KEDA can ask for request rates; empty when there is none.
+        prometheus: finds the URL that KEDA can ask for request rates; empty when there is none.
 
     Raises:
         UsageError: a figure makes no sense.
@@ -35,7 +41,31 @@ def choose_sizing(kubernetes: Kubernetes, size: Size, before: Mapping[str, Any] 
     """
     sizing = _merge(size, _read_sizing(before))
     _check(sizing)
-    return replace(sizing, autoscaler=_choose_autoscaler(kubernetes, sizing, prometheus), prometheus=prometheus)
+    if sizing.min_replicas == sizing.max_replicas:
+        return replace(sizing, autoscaler="none")
+    url = prometheus() if _has_keda(kubernetes) else ""
+    return replace(sizing, autoscaler="keda" if url else "hpa", prometheus=url)
+
+
+def find_scaling_trouble(kubernetes: Kubernetes, sizing: Sizing) -> str:
+    """Why no pods will be added although they may be; empty when they will."""
+    if sizing.autoscaler != "hpa" or _serves(kubernetes, _METRICS):
+        return ""
+    return (
+        f"no pods are added beyond {sizing.min_replicas}: nothing on the cluster measures processor time ({_METRICS}); "
+        "install metrics-server, or have KEDA and Prometheus (mlops deploy), or say --max-replicas as --min-replicas"
+    )
+
+
+def drop_scaler(kubernetes: Kubernetes, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Take away what added pods before, when that is something else now: KServe leaves it, and both would pull."""
+    old, new = (item["metadata"].get("annotations", {}).get(AUTOSCALER) for item in (before, after))
+    if old == new or old not in _SCALERS:
+        return
+    kind = kubernetes.find_kind(*_SCALERS[old])
+    if kind is not None:
+        metadata = after["metadata"]
+        kubernetes.delete(kind, f"{metadata['name']}-predictor", metadata["namespace"])
 
 
 def _merge(size: Size, present: Sizing) -> Sizing:
@@ -79,9 +109,18 @@ def _check(sizing: Sizing) -> None:
             raise UsageError(f"{option} '{text}' is no quantity", hint=f"write it as Kubernetes does: {example}")
 
 
-def _choose_autoscaler(kubernetes: Kubernetes, sizing: Sizing, prometheus: str) -> str:
-    if sizing.min_replicas == sizing.max_replicas:
-        return "none"
-    if prometheus and kubernetes.find_kind(*_KEDA) is not None:
-        return "keda"
-    return "hpa"
+def _has_keda(kubernetes: Kubernetes) -> bool:
+    """Whether it runs: its definitions stay when it goes, what it answers for the autoscaler does not."""
+    return kubernetes.find_kind(*_SCALERS["keda"]) is not None and _serves(kubernetes, _EXTERNAL_METRICS)
+
+
+def _serves(kubernetes: Kubernetes, group: str) -> bool:
+    """Whether a group is registered. The API itself says so, whether or not who serves the group is well."""
+    from platform_cli.tools.kubernetes_transport import Request
+
+    request = Request(method="GET", path=f"/apis/{group}", verb="get", what=f"the versions of {group}")
+    try:
+        kubernetes.transport.send(request)
+    except NotFoundError:
+        return False
+    return True

@@ -14,11 +14,13 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from platform_cli.clouds.interface import ignore
 from platform_cli.errors import DeadlineError, MlopsError, NotFoundError, ToolError, UsageError
+from platform_cli.events import Emit
 from platform_cli.layout import TargetHome
 from platform_cli.lock import hold_lock
 from platform_cli.process import ProcessId, scrub_environment, spawn_detached, stop_tree
-from platform_cli.serving.inspection import inspect_place, suggest_place
+from platform_cli.serving.inspection import holds, inspect_place, suggest_place
 from platform_cli.serving.interface import Endpoint, ServingState, Size
 from platform_cli.serving.port import require_free
 from platform_cli.serving.record import Condition, Deployment, Place, list_places, read_tail
@@ -62,7 +64,13 @@ class LocalServing:
         self._registry = Registry(f"sqlite:///{home.tracking_database}")
 
     def deploy(
-        self, ref: ModelRef, *, port: int | None = None, deadline_s: float = 120.0, size: Size | None = None
+        self,
+        ref: ModelRef,
+        *,
+        port: int | None = None,
+        deadline_s: float = 120.0,
+        size: Size | None = None,
+        emit: Emit = ignore,  # noqa: ARG002 - nothing here is told but by the result
     ) -> Endpoint:
         """See `Serving.deploy`."""
         if size not in (None, Size()):
@@ -73,7 +81,7 @@ class LocalServing:
             before = place.read_deployment()
             wish = self._wish(version, before, port)
             present = None if before is None else inspect_place(place, before)
-            if before and present and _holds(wish, before, present):
+            if before and present and holds(wish, before, present):
                 return replace(present, outcome="unchanged")
             if port is not None and (present is None or not present.pids or present.port != port):
                 require_free(self._host, port)
@@ -255,11 +263,6 @@ def _describe(process: psutil.Process) -> str:
         return f"process {process.pid}" + (f" on port {', '.join(ports)}" if ports else "")
     except psutil.Error:
         return f"process {process.pid}"
-
-
-def _holds(wish: Deployment, before: Deployment, present: Endpoint) -> bool:
-    is_served = present.state is ServingState.READY and present.version == wish.version and wish.is_same_model(before)
-    return is_served and wish.port in (before.port, present.port)
 
 
 def _explain(place: Place, reason: str, log: Path) -> ToolError:
