@@ -151,23 +151,6 @@ def test_every_component_namespace_is_made_and_denied_by_default(cloud: str) -> 
     assert denied == wanted
 
 
-def test_openings_lead_only_where_they_must() -> None:
-    policies = of_kind("aws", "NetworkPolicy")
-    tracking = policies["mlflow/allow-tracking"]["spec"]["ingress"][0]
-    spaces = [item["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for item in tracking["from"]]
-    assert (spaces, tracking["ports"]) == (
-        ["argo", "mlops", "monitoring", "envoy-gateway-system"],
-        [{"port": 5000, "protocol": "TCP"}],
-    )
-    open_to_all = [key for key, item in policies.items() if any("from" not in rule for rule in rules_of(item))]
-    assert all(key.endswith(("/allow-webhook", "/allow-traffic")) for key in open_to_all)
-    assert open_to_all
-
-
-def rules_of(policy: dict[str, Any]) -> list[dict[str, Any]]:
-    return policy["spec"].get("ingress", [])
-
-
 def test_a_database_and_a_store_of_ones_own_can_be_reached() -> None:
     assert extra_ports("aws", {}) == [5432]
     store = {"uri": "s3://bucket/folder", "endpoint": "http://172.30.0.1:5566"}
