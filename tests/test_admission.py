@@ -14,9 +14,13 @@ from typing import Any
 
 import pytest
 from own_chart import CHART, of_kind
+from target_samples import make_config, make_outputs, select
 
 from platform_cli.cluster.access import Access
+from platform_cli.cluster.value import build_values
 from platform_cli.errors import MlopsError
+from platform_cli.serving.kserve_manifest import Sizing, Wish, build_service
+from platform_cli.tools.helm import open_renderer
 from platform_cli.tools.kubernetes import Kubernetes
 from platform_cli.tools.kubernetes_kind import NAMESPACE, Kind
 from platform_cli.workflow.step_code import PREFIX
@@ -27,6 +31,7 @@ CLUSTER_SCOPED = {
     BINDING: Kind("admissionregistration.k8s.io/v1", BINDING, "validatingadmissionpolicybindings", namespaced=False),
     "ClusterRole": Kind("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", namespaced=False),
 }
+RUN = Kind("argoproj.io/v1alpha1", "Workflow", "workflows", namespaced=True)
 REFUSAL = "ValidatingAdmissionPolicy"
 
 
@@ -60,6 +65,31 @@ def test_the_accounts_are_those_that_the_platform_makes() -> None:
     assert "'argo-workflow'" in of_kind("existing", POLICY)["/mlops-runs"]["spec"]["validations"][0]["expression"]
     assert "mlops/model-server" in of_kind("existing", "ServiceAccount")
     assert "'model-server'" in of_kind("existing", POLICY)["/mlops-models"]["spec"]["validations"][0]["expression"]
+
+
+def in_force(adopted: tuple[str, ...] = (), *, without: str = "") -> dict[str, dict[str, Any]]:
+    """The policies by name, where somebody else runs controllers, or where the platform has no such namespace."""
+    item = next(item for item in select("existing") if item.name == "platform")
+    values = build_values(item, make_config("existing"), make_outputs("existing"), adopted=adopted)
+    values["namespaces"].pop(without, None)
+    made = open_renderer().render(CHART, name="platform", namespace="mlops-system", values=values, kube_version="1.35")
+    bound = {entry["spec"]["policyName"] for entry in made if entry["kind"] == BINDING}
+    found = {entry["metadata"]["name"]: entry for entry in made if entry["kind"] == POLICY}
+    assert set(found) == bound
+    return found
+
+
+def test_where_somebody_else_runs_controllers_only_our_roles_are_held() -> None:
+    found = in_force(("argo", "mlops"))
+    assert set(found) == {"mlops-runs", "mlops-step-code", "mlops-models"}
+    for item in found.values():
+        assert 'group in ["mlops:data-scientists"]' in item["spec"]["matchConditions"][-1]["expression"]
+    assert not any("groups" in str(item) for item in in_force().values())
+
+
+def test_a_namespace_that_is_not_the_platforms_is_left_alone() -> None:
+    assert set(in_force(without="argo")) == {"mlops-models", "mlops-model-accounts"}
+    assert set(in_force(without="mlops")) == {"mlops-runs", "mlops-run-accounts", "mlops-step-code"}
 
 
 # --- on a real cluster ------------------------------------------------------------------------------------------------
@@ -369,6 +399,47 @@ def test_nobody_else_is_hindered(site: Site, who: str, item: dict[str, Any]) -> 
 def test_whatever_was_submitted_pods_never_get_a_powerful_account(site: Site, item: dict[str, Any], right: str) -> None:
     with pytest.raises(MlopsError, match=f"the service account controller may {right}"):
         site.ask("admin", item)
+
+
+@pytest.mark.cluster
+def test_what_the_command_line_submits_is_taken(site: Site) -> None:
+    template = of_kind("existing", "WorkflowTemplate")["argo/ml-training-pipeline"]
+    run_of_it = of("Workflow", template["apiVersion"], template["spec"], "ml-training-pipeline-1")
+    require(site, run_of_it)
+    site.ask("scientist", template)
+    site.ask("scientist", run_of_it)
+
+
+@pytest.mark.cluster
+def test_what_the_command_line_deploys_is_taken(site: Site) -> None:
+    size = Sizing(autoscaler="none")
+    wish = Wish(model="iris", version="1", namespace="mlops", runtime="r", service_account="model-server", sizing=size)
+    require(site, build_service(wish))
+    site.ask("scientist", build_service(wish))
+
+
+@pytest.mark.cluster
+def test_a_run_of_an_operators_template_can_be_stopped_and_changed_no_further(site: Site) -> None:
+    """What the controller stored of a template with another account stays; other accounts come in by no change."""
+    stored = {"entrypoint": "main", "templates": [CONTAINER], **OTHER}
+    metadata = {"name": "stored", "namespace": site.spaces["argo"]}
+    spec = {"workflowTemplateRef": {"name": "t"}, "suspend": True}
+    body = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": metadata, "spec": spec}
+    require(site, body)
+    # Done already, for the controller: it leaves it alone.
+    done = {"labels": {"workflows.argoproj.io/completed": "true", "workflows.argoproj.io/phase": "Succeeded"}}
+    status = {"phase": "Succeeded", "storedWorkflowTemplateSpec": stored}
+    site.people["admin"].apply({**body, "metadata": {**metadata, **done}, "status": status})
+    site.people["scientist"].patch(RUN, "stored", metadata["namespace"], {"spec": {"shutdown": "Stop"}})
+    worse = {"status": {"storedWorkflowTemplateSpec": {"serviceAccountName": "default"}}}
+    with pytest.raises(MlopsError, match=REFUSAL):
+        site.people["scientist"].patch(RUN, "stored", metadata["namespace"], worse)
+
+
+@pytest.mark.cluster
+def test_rules_for_adopted_namespaces_are_rules(kubernetes: Kubernetes) -> None:
+    for item in in_force(("argo", "mlops")).values():
+        kubernetes.apply({**item, "metadata": {"name": f"admission-probe-{item['metadata']['name']}"}}, dry_run=True)
 
 
 @pytest.mark.cluster
