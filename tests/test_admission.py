@@ -6,6 +6,7 @@ account, or writes the controllers' settings, has what the controllers have.
 
 from __future__ import annotations
 
+import copy
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -399,6 +400,16 @@ def test_nobody_else_is_hindered(site: Site, who: str, item: dict[str, Any]) -> 
 def test_whatever_was_submitted_pods_never_get_a_powerful_account(site: Site, item: dict[str, Any], right: str) -> None:
     with pytest.raises(MlopsError, match=f"the service account controller may {right}"):
         site.ask("admin", item)
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("item", [pod("argo-workflow"), deployment("model-server")], ids=["run", "model"])
+def test_the_platform_never_makes_room_for_a_run_or_a_model(site: Site, item: dict[str, Any]) -> None:
+    urgent = copy.deepcopy(item)
+    inner = urgent["spec"].get("template", urgent)["spec"]
+    inner["priorityClassName"] = "system-cluster-critical"
+    with pytest.raises(MlopsError, match="make room for the platform"):
+        site.ask("admin", urgent)
 
 
 @pytest.mark.cluster
