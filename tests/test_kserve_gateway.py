@@ -10,15 +10,11 @@ from typing import Any
 
 import pytest
 from kubernetes_stand_in import KubernetesStandIn, Reply, refusal
-from own_chart import SCIENTISTS, VIEWERS
-from target_samples import make_config, make_outputs, select
+from own_chart import OPERATORS, SCIENTISTS, VIEWERS, may, of_kind
 
-from platform_cli.cluster.chart import find_chart
-from platform_cli.cluster.value import build_values
 from platform_cli.serving.kserve_assembly import GATEWAY, open_serving
 from platform_cli.serving.kserve_gateway import Entrance, answers, find_address
 from platform_cli.serving.kserve_manifest import Sizing, Wish, build_route, build_service
-from platform_cli.tools.helm import open_renderer
 from platform_cli.tools.kubernetes import Kubernetes
 from platform_cli.tools.mlflow import Registry
 
@@ -182,47 +178,26 @@ def test_a_prediction_goes_through_the_gateway_that_answers(door: Door) -> None:
             assert url == f"http://127.0.0.1:{door.server_port}/v2/models/Gr%C3%B6%C3%9Fe%201"
 
 
-def catalog(**components: Any) -> list[dict[str, Any]]:
-    """What our chart makes beside the components of an existing cluster."""
-    config, outputs = make_config("existing", components=components), make_outputs("existing")
-    item = next(item for item in select("existing", components=components) if item.name == "platform-catalog")
-    return list(
-        open_renderer().render(
-            find_chart(item, config.charts),
-            name=item.release,
-            namespace=item.namespace,
-            values=build_values(item, config, outputs),
-            kube_version="1.35",
-        )
-    )
+ROUTE_KIND, GATEWAY_KIND = "httproutes.gateway.networking.k8s.io", "gateways.gateway.networking.k8s.io"
+TOUCHED = [
+    ("get", GATEWAY_KIND),
+    *((verb, ROUTE_KIND) for verb in ("get", "list", "create", "patch")),
+    ("delete", "horizontalpodautoscalers.autoscaling"),
+    ("delete", "scaledobjects.keda.sh"),
+]
 
 
-def allowed(made: list[dict[str, Any]], group: str) -> set[tuple[str, str]]:
-    """Resource and verb of all that a group may do by the roles that come with models."""
-    roles = {item["metadata"]["name"]: item["rules"] for item in made if item["kind"] == "Role"}
-    bound = [
-        item["roleRef"]["name"]
-        for item in made
-        if item["kind"] == "RoleBinding" and group in {subject["name"] for subject in item["subjects"]}
-    ]
-    rules = [rule for name in bound for rule in roles[name]]
-    return {(resource, verb) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
+@pytest.mark.parametrize(("verb", "resource"), TOUCHED)
+def test_who_deploys_models_may_make_their_routes(verb: str, resource: str) -> None:
+    assert may(SCIENTISTS, verb, resource, "mlops")
+    assert may(VIEWERS, verb, resource, "mlops") == (verb in ("get", "list"))
 
 
-def test_who_deploys_models_may_make_their_routes() -> None:
-    made = catalog(enable=["gateway"])
-    (found,) = (item for item in made if item["kind"] == "Gateway")
-    assert (found["metadata"]["name"], found["metadata"]["namespace"]) == (GATEWAY, "mlops")
-    scientists = allowed(made, SCIENTISTS)
-    assert {("httproutes", verb) for verb in ("get", "list", "create", "patch")} <= scientists
-    assert {("gateways", "get"), ("horizontalpodautoscalers", "delete"), ("scaledobjects", "delete")} <= scientists
-    assert ("gateways", "patch") not in scientists
-    viewers = allowed(made, VIEWERS)
-    assert {("httproutes", "list"), ("gateways", "get")} <= viewers
-    assert {verb for _, verb in viewers} == {"get", "list", "watch"}
+@pytest.mark.parametrize("verb", ["create", "patch", "delete"])
+def test_the_gateway_itself_is_the_operators(verb: str) -> None:
+    assert not may(SCIENTISTS, verb, GATEWAY_KIND, "mlops")
+    assert may(OPERATORS, verb, GATEWAY_KIND, "mlops")
 
 
-def test_without_the_gateway_there_is_nothing_to_route() -> None:
-    made = catalog(enable=[])
-    assert not [item for item in made if item["kind"] == "Gateway"]
-    assert "httproutes" not in {resource for resource, _ in allowed(made, SCIENTISTS)}
+def test_the_gateway_is_where_routes_look_for_it() -> None:
+    assert list(of_kind("existing", "Gateway")) == [f"mlops/{GATEWAY}"]
