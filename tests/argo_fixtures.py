@@ -149,7 +149,7 @@ def _list_objects(name: str, quota: Mapping[str, str] | None) -> Iterator[dict[s
     place = {"namespace": name, "name": "argo-workflow"}
     yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place}
     rule = {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
-    yield from _grant(place, [rule], {"kind": "ServiceAccount", **place})
+    yield from list_grants(place, [rule], {"kind": "ServiceAccount", **place})
     if quota is not None:
         metadata = {"namespace": name, "name": "small"}
         yield {
@@ -242,7 +242,7 @@ def make_token(kubernetes: Kubernetes, namespace: str) -> str:
     place = {"namespace": namespace, "name": "scientist"}
     subject = {"kind": "ServiceAccount", "name": "scientist", "namespace": namespace}
     kubernetes.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place})
-    for obj in _grant(place, list_rules(SCIENTISTS, "argo"), subject):
+    for obj in list_grants(place, list_rules(SCIENTISTS, "argo"), subject):
         kubernetes.apply(obj)
     annotations = {"kubernetes.io/service-account.name": "scientist"}
     metadata = {**place, "annotations": annotations}
@@ -255,9 +255,10 @@ def make_token(kubernetes: Kubernetes, namespace: str) -> str:
     pytest.fail("the cluster has made no token for the service account")
 
 
-def _grant(
+def list_grants(
     place: Mapping[str, str], rules: list[dict[str, Any]], subject: Mapping[str, str]
 ) -> Iterator[dict[str, Any]]:
+    """A Role of that name and namespace, and its binding to the subject."""
     rbac = "rbac.authorization.k8s.io"
     reference = {"apiGroup": rbac, "kind": "Role", "name": place["name"]}
     yield {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": place, "rules": rules}
