@@ -6,6 +6,7 @@ MLflow's place is taken by a program with MLflow's names, its file and its table
 from __future__ import annotations
 
 import contextlib
+import copy
 import gzip
 import json
 import sqlite3
@@ -14,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from own_chart import of_kind
 from platform_fixtures import IMAGE, TARGET, Cluster, make_deployment, make_object
 
 from platform_cli.errors import DeadlineError
-from platform_cli.tools.kubernetes_kind import DEPLOYMENT
+from platform_cli.tools.kubernetes_kind import DEPLOYMENT, NAMESPACE, POD, Kind
 
 pytestmark = pytest.mark.cluster
 
@@ -134,10 +136,37 @@ def test_the_backup_holds_sqlites_own_copy_of_the_file(served: Cluster, tmp_path
     [backup] = served.layout.home(TARGET.name).backups.iterdir()
     about = json.loads((backup / "mlflow.json").read_text())
     assert (about["kind"], about["schema"], about["server"]) == ("sqlite", "a1", TRACKING)
-    copy = tmp_path / "copy.db"
-    copy.write_bytes(gzip.decompress((backup / "mlflow.db.gz").read_bytes()))
-    assert copy.stat().st_size == about["bytes"]
-    with contextlib.closing(sqlite3.connect(copy)) as database:
+    unpacked = tmp_path / "copy.db"
+    unpacked.write_bytes(gzip.decompress((backup / "mlflow.db.gz").read_bytes()))
+    assert unpacked.stat().st_size == about["bytes"]
+    with contextlib.closing(sqlite3.connect(unpacked)) as database:
         assert database.execute("SELECT name FROM experiments").fetchall() == [("kept",)]
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert {path.stat().st_mode & 0o777 for path in backup.iterdir()} == {0o600}
+
+
+JOB = Kind("batch/v1", "Job", "jobs", namespaced=True)
+
+
+def test_the_platforms_own_backup_runs_beside_the_server(served: Cluster) -> None:
+    space = served.space("mlflow")
+    template = copy.deepcopy(of_kind("existing", "CronJob")["mlflow/mlflow-backup"]["spec"]["jobTemplate"])
+    pod = template["spec"]["template"]["spec"]
+    # The store is tried elsewhere; here it is a folder of the volume that the server has.
+    pod["containers"][0]["env"] = [
+        {"name": "DATABASE", "value": "/mlflow/mlflow.db"},
+        {"name": "STORE", "value": "file:///mlflow/store"},
+        {"name": "KEEP", "value": "7"},
+    ]
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    served.kubernetes.patch(NAMESPACE, space, None, {"metadata": {"labels": labels}})
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "mlflow", "namespace": space}}
+    served.kubernetes.create(account)
+    metadata = {"name": "backup", "namespace": space}
+    served.kubernetes.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]})
+    changes = served.kubernetes.watch(JOB, space, name="backup", timeout_s=120)
+    ended = next(item["status"] for _, item in changes if {"succeeded", "failed"} & set(item.get("status") or ()))
+    assert ended.get("succeeded") == 1
+    [made] = served.kubernetes.list(POD, space, labels="job-name=backup")
+    said = list(served.kubernetes.logs(made["metadata"]["name"], space, container="backup"))
+    assert said[-1].startswith("file:///mlflow/store backups/mlflow-")

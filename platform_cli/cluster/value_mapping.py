@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from platform_cli.cluster.value_platform import map_catalog, map_foundation, map_secrets
-from platform_cli.cluster.value_site import Site, image_of, merge
+from platform_cli.cluster.value_site import SQLITE_CLAIM, SQLITE_FILE, Site, image_of, merge
 from platform_cli.cluster.value_store import argo_repository, mlflow_root
 from platform_cli.tools.helm_manifest import load_yaml
 
@@ -16,9 +16,7 @@ DATABASE_SECRET = "mlflow-database"  # noqa: S105 - the name of a Secret
 FLASK_SECRET = "mlflow-flask-key"  # noqa: S105 - the name of a Secret
 MIGRATION = "migrate"
 """The init container that brings MLflow's SQLite file to the server's schema."""
-_SQLITE_FOLDER = "/mlflow"
-_SQLITE_FILE = f"{_SQLITE_FOLDER}/mlflow.db"
-_CLAIM = "mlflow-data"
+_SQLITE_FOLDER = SQLITE_FILE.rpartition("/")[0]
 
 
 def map_values(name: str, site: Site) -> Values:
@@ -99,15 +97,15 @@ def _mlflow_sqlite(site: Site) -> Values:
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         # Uninstalling must not take every model along.
-        "metadata": {"name": _CLAIM, "annotations": {"helm.sh/resource-policy": "keep"}},
+        "metadata": {"name": SQLITE_CLAIM, "annotations": {"helm.sh/resource-policy": "keep"}},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "5Gi"}}},
     }
     return {
-        "backendStore": {"defaultSqlitePath": _SQLITE_FILE},
+        "backendStore": {"defaultSqlitePath": SQLITE_FILE},
         # Two servers must never have the file open at once.
         "strategy": {"type": "Recreate"},
         "initContainers": [_migration(site)],
-        "extraVolumes": [{"name": "data", "persistentVolumeClaim": {"claimName": _CLAIM}}],
+        "extraVolumes": [{"name": "data", "persistentVolumeClaim": {"claimName": SQLITE_CLAIM}}],
         "extraVolumeMounts": [{"name": "data", "mountPath": _SQLITE_FOLDER}],
         "extraDeploy": [claim],
     }
@@ -117,7 +115,7 @@ def _migration(site: Site) -> Values:
     """Brings the file to the server's schema before it starts: the chart's own migrates database servers only."""
     server = load_yaml((site.assets / "infrastructure/helm/common/mlflow.yaml").read_text("utf-8"))
     environment = {
-        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{_SQLITE_FILE}",
+        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{SQLITE_FILE}",
         "MLFLOW_ARTIFACTS_DESTINATION": site.store("mlflow").uri,
     }
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from platform_cli.cluster.value_site import SYSTEM_NAMESPACE, Site, image_of
+from platform_cli.cluster.value_site import SQLITE_CLAIM, SQLITE_FILE, SYSTEM_NAMESPACE, Site, image_of
 from platform_cli.tools.helm_manifest import load_yaml
 from platform_cli.workflow.step_code import step_code_files, step_code_name
 
@@ -84,6 +84,30 @@ def map_catalog(site: Site) -> Values:
         "gateway": {"enabled": site.has("gateway")},
         "loadBalancer": {"addresses": site.outputs.load_balancer_range if site.has("metallb") else ""},
         "nodes": _nodes(site) if site.has("karpenter") else {"enabled": False},
+        "backup": _backup(site) if _keeps_sqlite(site) else {"enabled": False},
+    }
+
+
+def _keeps_sqlite(site: Site) -> bool:
+    """Whether there is an MLflow of ours with a file for a database."""
+    return site.has("mlflow") and "mlflow" not in site.adopted and not site.outputs.database.host
+
+
+def _backup(site: Site) -> Values:
+    """Copies of MLflow's file go where its artifacts are, with the server's own way there."""
+    store = site.store("mlflow")
+    environment = {"AWS_DEFAULT_REGION": store.region or site.outputs.region}
+    if store.endpoint:
+        environment["MLFLOW_S3_ENDPOINT_URL"] = store.endpoint
+    return {
+        "enabled": True,
+        "image": image_of("tracking", site.config, site.outputs),
+        "database": SQLITE_FILE,
+        "claim": SQLITE_CLAIM,
+        "store": store.uri,
+        "secret": store.secret,
+        "environment": environment if store.uri.startswith("s3:") else {},
+        "podLabels": dict(site.identity("mlflow").pod_labels),
     }
 
 

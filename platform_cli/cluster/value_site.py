@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SYSTEM_NAMESPACE = "mlops-system"
 OBJECT_STORE = "object-store"
 """Service, port name and Secret of the store that our chart brings where there is no bucket."""
+SQLITE_FILE = "/mlflow/mlflow.db"
+"""Where MLflow's server has its database, on this claim, when the infrastructure made none."""
+SQLITE_CLAIM = "mlflow-data"
 _OBJECT_STORE_PORT = 7070
 _DEFAULT_REGISTRY = "docker.io/library"
 
