@@ -22,6 +22,7 @@ from platform_cli.cluster.bundle import list_images, mirror_charts, verify_bundl
 from platform_cli.cluster.chart import find_chart, list_crds
 from platform_cli.cluster.component import Component, read_components, select_components
 from platform_cli.cluster.gitops import list_bootstrap, list_waves, render_tree, write_tree
+from platform_cli.cluster.image import describe_images
 from platform_cli.cluster.outputs import existing_outputs, parse_outputs
 from platform_cli.cluster.package import open_packages
 from platform_cli.cluster.stages import list_removals, list_stages
@@ -513,7 +514,7 @@ def bundle(stand_in_charts: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "bundle"
     charts = Charts(source="folder", path=str(stand_in_charts))
     mirror_charts([item for item in select("existing") if "kserve" not in item.name], charts, folder)
-    write_manifest(folder, ["registry.example/a:1", "registry.example/b@sha256:" + "0" * 64])
+    write_manifest(folder, describe_images(["registry.example/a:1", "registry.example/b@sha256:" + "0" * 64]))
     return folder
 
 
@@ -521,7 +522,7 @@ def test_a_bundle_is_verified_and_used(bundle: Path, keda: Component) -> None:
     assert verify_bundle(bundle) == ()
     assert find_chart(keda, Charts(source="folder", path=str(bundle))) == bundle / "charts" / "keda"
     images = json.loads((bundle / "bundle.json").read_text())["images"]
-    assert images[1] == {"name": "registry.example/b", "digest": "sha256:" + "0" * 64}
+    assert images[1] == {"name": "registry.example/b", "digest": "sha256:" + "0" * 64, "source": "chart"}
 
 
 def test_one_changed_byte_is_found(bundle: Path, keda: Component) -> None:
@@ -690,7 +691,9 @@ def test_charts_are_listed_mirrored_and_verified(tmp_path: Path, stand_in_charts
     assert done.returncode == 0, done.stderr
     names = {item["name"]: item for item in json.loads(done.stdout)["charts"]}
     assert names["mlflow"]["version"] == "1.11.5"
-    done = mlops(tmp_path, "charts", "mirror", "bundle", "--cloud", "existing", "-o", "json", **variables)
+    done = mlops(
+        tmp_path, "charts", "mirror", "bundle", "--cloud", "existing", "-o", "json", "--no-digests", **variables
+    )
     assert done.returncode == 0, done.stderr
     images = json.loads(done.stdout)["images"]
     assert "quay.io/argoproj/workflow-controller:v4.0.7" in images

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -15,6 +17,7 @@ from platform_cli.render.screen import Output
 if TYPE_CHECKING:
     from platform_cli.cli.option import Context
     from platform_cli.cluster.component import Component
+    from platform_cli.cluster.image import BundleImage
     from platform_cli.cluster.outputs import ClusterOutputs
     from platform_cli.config import Charts
 
@@ -52,22 +55,32 @@ def mirror(
     env: EnvOption = None,
     config: ConfigOption = None,
     output: OutputOption = Output.TEXT,
+    digests: Annotated[
+        bool, typer.Option("--digests/--no-digests", help="Ask registries which content each image's tag stands for.")
+    ] = True,
 ) -> None:
     """Put the target's charts, the list of their images and the checksums into a folder.
 
     Carry it into the closed network, verify it there, and set charts.source to folder and charts.path to it.
     """
     from platform_cli.cluster.bundle import mirror_charts, write_manifest
+    from platform_cli.cluster.image import describe_images, resolve_images
 
     with load_context(cloud=cloud, env=env, config=config, output=output) as context:
         target = list_target(context, expects=True)
         charts = mirror_charts(target.components, context.config.charts, folder)
-        images = _list_all_images(context, target)
+        images = (resolve_images if digests else describe_images)(_list_all_images(context, target))
         manifest = write_manifest(folder, images)
         names = [path.name for path in charts]
-        document = {"type": "ChartBundle", "folder": str(folder), "charts": names, "images": list(images)}
+        document = {
+            "type": "ChartBundle",
+            "folder": str(folder),
+            "charts": names,
+            "images": [image.name for image in images],
+            "unknown_digests": [image.name for image in images if not image.digest],
+        }
         summary = f"{count_of(len(charts), 'chart')} and the names of {count_of(len(images), 'image')}: {manifest}"
-        context.screen.show(document, [*names, summary])
+        context.screen.show(document, [*names, *_tell_unknown(images), summary])
 
 
 @app.command()
@@ -134,6 +147,12 @@ def _find_outputs(context: Context, *, expects: bool) -> ClusterOutputs:
         if not expects:
             raise
         return expect_outputs(context.config)
+
+
+def _tell_unknown(images: Sequence[BundleImage]) -> list[str]:
+    """How many digests nobody told, by the reason."""
+    reasons = Counter(image.reason for image in images if not image.digest)
+    return [f"{count_of(count, 'digest')} unknown: {reason}" for reason, count in sorted(reasons.items())]
 
 
 def _list_all_images(context: Context, target: Target) -> tuple[str, ...]:

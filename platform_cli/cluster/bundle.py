@@ -18,6 +18,7 @@ from platform_cli.tools.helm_manifest import load_yaml
 
 if TYPE_CHECKING:
     from platform_cli.cluster.component import Component
+    from platform_cli.cluster.image import BundleImage
     from platform_cli.config import Charts
 
 MANIFEST = "bundle.json"
@@ -109,17 +110,17 @@ def _parse(name: str, text: Any) -> Any:
         return None
 
 
-def write_manifest(folder: Path, images: Iterable[str]) -> Path:
+def write_manifest(folder: Path, images: Iterable[BundleImage]) -> Path:
     """Write the list of images, then the checksums of everything in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    images = tuple(sorted(images))
-    (folder / IMAGES).write_text("".join(f"{image}\n" for image in images), encoding="utf-8")
+    images = sorted(images, key=lambda image: image.name)
+    (folder / IMAGES).write_text("".join(f"{image.name}\n" for image in images), encoding="utf-8")
     files = {path.relative_to(folder).as_posix(): _digest(path) for path in _list_files(folder)}
     document = {
         "schema_version": _SCHEMA,
         "type": "ChartBundle",
         "files": files,
-        "images": [_describe_image(image) for image in images],
+        "images": [image.to_document() for image in images],
     }
     manifest = folder / MANIFEST
     manifest.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -174,12 +175,6 @@ def _read_files(folder: Path) -> dict[str, str] | None:
         return {str(name): str(digest) for name, digest in document["files"].items()}
     except (ValueError, KeyError, AttributeError) as error:
         raise PreflightError(f"{manifest}: this is no manifest of a bundle: {error}", hint="copy it again") from error
-
-
-def _describe_image(image: str) -> dict[str, str]:
-    """The digest stands beside the name where the chart pins it; else it is what the registry says on that day."""
-    name, _, digest = image.partition("@")
-    return {"name": name, "digest": digest}
 
 
 def _list_files(folder: Path) -> list[Path]:
