@@ -75,7 +75,7 @@ def observe_deploy(
             unmarked=frozenset(item["metadata"]["name"] for item in namespaces.result() if not is_known(item)),
             crds=ownership.crds,
             secrets=secrets.result(),
-            releases=read_releases(sight, components, listed.result()),
+            releases=read_releases(sight, ownership.ours, listed.result()),
             rendered=rendered,
             foreign=ownership.foreign,
             unready=unready.result(),

@@ -29,7 +29,7 @@ def prove_gone(
     spaces = [name for name in list_namespaces(components) if now.namespaces.get(name)]
     held = {claim.partition("/")[0] for claim in now.claims} if keep_data else set()
     stuck = [remover.explain_namespace(name) for name in spaces if name not in held]
-    releases = [f"release {key}" for key in now.releases if _component_of(key, components) not in now.foreign]
+    releases = [f"release {key}" for key in now.releases]
     resources = [f"{crd} {key}" for crd, keys in now.resources.items() for key in keys]
     gone = () if keep_data else list_volumes(remover.sight.kubernetes, remover.look(), before.claims)
     volumes = tuple(f"volume {name}" for name in gone)
@@ -51,10 +51,6 @@ def _explain(crd: KubernetesObject) -> str:
     conditions = (crd.get("status") or {}).get("conditions") or ()
     said = [str(item.get("message", "")) for item in conditions if item["type"] == "Terminating"]
     return f"CRD {crd['metadata']['name']}: {' '.join(said) or 'it is still there'}"
-
-
-def _component_of(key: str, components: Sequence[Component]) -> str:
-    return next(item.name for item in components if f"{item.namespace}/{item.release}" == key)
 
 
 def _tell_crds(crds: Sequence[str]) -> tuple[str, ...]:

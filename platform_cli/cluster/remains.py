@@ -44,7 +44,7 @@ def observe_destroy(sight: Sight, components: Sequence[Component], forced: Colle
         namespaces=ownership.namespaces,
         borrowed=tuple(item["metadata"]["name"] for item in kubernetes.list(NAMESPACE) if restore(item)),
         crds={name: ownership.crds[name] for name in ownership.list_crds()},
-        releases=read_releases(sight, components, sight.helm.list()),
+        releases=read_releases(sight, ownership.ours, sight.helm.list()),
         foreign=ownership.foreign,
         applications=list_syncing(kubernetes, served, ownership),
         workflows=list_workflows(kubernetes, served, ownership),

@@ -104,7 +104,7 @@ class SuspendGitOps:
 
 @dataclass(frozen=True, slots=True)
 class StopWorkflows:
-    """End every workflow that runs in these namespaces."""
+    """End every workflow of ours that runs in these namespaces."""
 
     namespaces: tuple[str, ...]
 
@@ -139,7 +139,7 @@ class RemoveRelease:
 
 @dataclass(frozen=True, slots=True)
 class RemoveClaims:
-    """Delete every PersistentVolumeClaim in these namespaces: data is lost."""
+    """Delete every PersistentVolumeClaim of ours in these namespaces: data is lost."""
 
     namespaces: tuple[str, ...]
 
@@ -220,7 +220,7 @@ class ClusterFacts:
         borrowed: namespaces of somebody else's that got our policies, and are to get their own back.
         crds: SHA-256 of what we applied as each CRD that is there, by name; empty when somebody else did.
         secrets: Secrets that are there, as `namespace/name`.
-        releases: the components' releases, by `namespace/release`.
+        releases: the releases of components of ours, by `namespace/release`.
         rendered: what each component's chart makes, by component.
         foreign: components that somebody else runs here, and how we know.
         unready: workloads that are not ready, by `namespace/kind/name`, and why.
@@ -228,10 +228,10 @@ class ClusterFacts:
         applications: Argo CD's Applications and ApplicationSets of ours that sync by themselves.
         workflows: workflows that run, as `namespace/name`.
         resources: custom resources, by the CRD's name, as `namespace/name`.
-        webhooks: admission webhook configurations of the components.
-        claims: PersistentVolumeClaims in the components' namespaces, as `namespace/name`.
+        webhooks: admission webhook configurations of components of ours.
+        claims: PersistentVolumeClaims of ours in the components' namespaces, as `namespace/name`.
         volumes: PersistentVolumes behind those claims.
-        balancers: Services of type LoadBalancer, as `namespace/name`.
+        balancers: Services of ours of type LoadBalancer, as `namespace/name`.
     """
 
     unreachable: str = ""
