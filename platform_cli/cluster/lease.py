@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import getpass
 import os
-import socket
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_cli.errors import MlopsError, StateError
 from platform_cli.tools.kubernetes_kind import Kind
+from platform_cli.whoami import this_user
 
 if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
@@ -47,7 +46,7 @@ def hold_lease(kubernetes: Kubernetes, name: str, *, home: Path, command: str) -
     """
     from platform_cli.tools.kubernetes import Kubernetes, status_of
 
-    holder = f"{getpass.getuser()}@{socket.gethostname()}:{home}"
+    holder = f"{this_user()}:{home}"
     try:
         _acquire(kubernetes, name, holder, f"{command} (process {os.getpid()})")
     except MlopsError as error:

@@ -13,9 +13,10 @@ from platform_cli.clouds.terraform.backend_local import LocalBackend
 from platform_cli.clouds.terraform.state import Record, parse_state
 from platform_cli.clouds.terraform.state_change import Confirm, open_record
 from platform_cli.clouds.terraform.state_choice import Choice, write_choice
-from platform_cli.clouds.terraform.state_log import record_intervention, this_user
+from platform_cli.clouds.terraform.state_log import record_intervention
 from platform_cli.errors import RefusedError, StateError
 from platform_cli.events import Emit, Notice
+from platform_cli.whoami import this_user
 
 
 @dataclass(frozen=True, slots=True)

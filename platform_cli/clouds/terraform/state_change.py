@@ -13,8 +13,9 @@ from pathlib import Path
 from platform_cli.clouds.terraform.backend import Blob, Lock, StateBackend
 from platform_cli.clouds.terraform.state import Record, parse_state
 from platform_cli.clouds.terraform.state_lock import Holding, Liveness, describe, find_holding
-from platform_cli.clouds.terraform.state_log import record_intervention, this_user
+from platform_cli.clouds.terraform.state_log import record_intervention
 from platform_cli.errors import NotFoundError, RefusedError, StateError, ToolError
+from platform_cli.whoami import this_user
 
 Confirm = Callable[[str], None]
 """Asks whether to do what the text says; raises when the answer is no."""

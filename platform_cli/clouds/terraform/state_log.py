@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import socket
 import time
 from dataclasses import asdict, dataclass
 
 from platform_cli.clouds.terraform.backend import StateBackend
+from platform_cli.whoami import this_user
 
 _NOTE = "interventions"
 _KEPT = 200
@@ -23,11 +22,6 @@ class Intervention:
     action: str
     reason: str
     detail: str
-
-
-def this_user() -> str:
-    """As Terraform names who holds a lock: `user@host`."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def record_intervention(backend: StateBackend, action: str, reason: str, detail: str) -> Intervention:
