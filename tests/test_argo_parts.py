@@ -125,6 +125,34 @@ def test_a_file_s_own_workflow_brings_the_templates_it_refers_to(tmp_path: Path)
     assert prepared.name.startswith("own-")
 
 
+LIBRARY = (
+    "apiVersion: argoproj.io/v1alpha1\nkind: WorkflowTemplate\nmetadata: {name: NAME}\nspec:\n"
+    "  templates:\n  - {name: say, container: {image: busybox, command: [echo]}}\n"
+)
+CALLER = "  - name: call\n    dag: {tasks: [{name: a, templateRef: {name: NAME, template: say}}]}\n"
+REFERS = (
+    "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: own-}\nspec:\n  entrypoint: call\n"
+    "  templates:\n" + CALLER
+)
+
+
+def test_only_templates_that_are_referred_to_come_along(tmp_path: Path) -> None:
+    write(tmp_path, LIBRARY.replace("NAME", "near") + CALLER.replace("NAME", "far"), "a.yaml")
+    write(tmp_path, LIBRARY.replace("NAME", "far"), "b.yaml")
+    write(tmp_path, LIBRARY.replace("NAME", "other"), "c.yaml")
+    write(tmp_path, "apiVersion: argoproj.io/v1alpha1\nkind: WorkflowTemplate\nmetadata: {name: half", "d.yaml")
+
+    def names_of(name: str) -> list[str]:
+        main = write(tmp_path, REFERS.replace("NAME", name))
+        return [template["metadata"]["name"] for template in prepare(main).templates]
+
+    assert names_of("near") == ["near", "far"]
+    assert names_of("far") == ["far"]
+    assert names_of("on-the-cluster") == []
+    with pytest.raises(LintError, match=r"d\.yaml"):
+        names_of("half")
+
+
 def test_what_only_a_cluster_can_run_is_fine_there(tmp_path: Path) -> None:
     header = (
         "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: own-}\nspec:\n  entrypoint: main\n"

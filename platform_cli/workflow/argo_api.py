@@ -31,6 +31,9 @@ class WorkflowApi(Protocol):
     def list_newest(self, limit: int) -> list[WorkflowObject]:
         """The newest runs first, without their nodes."""
 
+    def find_template(self, template: Mapping[str, Any]) -> WorkflowObject | None:
+        """The template of the same kind and name as the cluster has it; None when there is none."""
+
     def apply_template(self, template: Mapping[str, Any]) -> None:
         """Make a WorkflowTemplate or ClusterWorkflowTemplate, or bring it up to date."""
 

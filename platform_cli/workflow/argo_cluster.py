@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
 
 WORKFLOW = Kind(API_VERSION, "Workflow", "workflows", namespaced=True)
+_TEMPLATE = Kind(API_VERSION, "WorkflowTemplate", "workflowtemplates", namespaced=True)
+_CLUSTER_TEMPLATE = Kind(API_VERSION, "ClusterWorkflowTemplate", "clusterworkflowtemplates", namespaced=False)
 _TYPE = {"apiVersion": WORKFLOW.api_version, "kind": WORKFLOW.kind}
 _PAGE = 50
 _FOREVER_S = 365 * 86400.0
@@ -54,6 +56,11 @@ class ClusterApi:
             whole = [workflow for workflow in asked if workflow is not None]
         found = [summarise({**_TYPE, **workflow}) for workflow in whole]
         return heapq.nlargest(limit, found, key=_by_age)
+
+    def find_template(self, template: Mapping[str, Any]) -> WorkflowObject | None:
+        """See `WorkflowApi.find_template`."""
+        kind = _TEMPLATE if template["kind"] == _TEMPLATE.kind else _CLUSTER_TEMPLATE
+        return self.kubernetes.get(kind, template["metadata"]["name"], self.namespace if kind.namespaced else None)
 
     def apply_template(self, template: Mapping[str, Any]) -> None:
         """See `WorkflowApi.apply_template`."""

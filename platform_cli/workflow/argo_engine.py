@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import getpass
 import os
-import platform
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platform_cli.errors import DeadlineError, MlopsError, NotFoundError, StateError
+from platform_cli.errors import DeadlineError, NotFoundError, StateError
 from platform_cli.events import Emit, LogLine
-from platform_cli.workflow.argo_api import SPEC_HASH, WorkflowApi
+from platform_cli.workflow.argo_api import WorkflowApi
 from platform_cli.workflow.argo_diagnosis import Diagnosis
 from platform_cli.workflow.argo_follow import Follower, Patience
 from platform_cli.workflow.argo_log import refuse_unknown_step, stream_logs
-from platform_cli.workflow.argo_manifest import SERVICE_ACCOUNT, Prepared, Wish, prepare_workflow
+from platform_cli.workflow.argo_manifest import SERVICE_ACCOUNT, Wish
 from platform_cli.workflow.argo_retry import is_suspended
 from platform_cli.workflow.argo_status import FULFILLED, Teller, is_over, list_pods, present, summarise, unpack
+from platform_cli.workflow.argo_submission import make_run
 from platform_cli.workflow.interface import Submission, WorkflowObject, leave
-from platform_cli.workflow.preparation import COMMIT_PARAMETER, describe_commit
 
 if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
@@ -38,7 +36,7 @@ class RunEngine:
     Args:
         api: the way to the cluster.
         service_account: what pods run as when the file does not say.
-        registry: put in front of images that a parameter `image` names without one.
+        registry: put in front of images that a parameter `image` names without one, unless what was deployed says.
         patience: how long to be silent about silence.
     """
 
@@ -63,23 +61,8 @@ class RunEngine:
         Raises:
             StateError: another run has that name.
         """
-        wish = Wish(
-            namespace=self.api.namespace,
-            service_account=self.service_account,
-            registry=self.registry,
-            annotations=_describe_submitter(submission),
-        )
-        prepared = prepare_workflow(submission, wish)
-        for template in prepared.templates:
-            self.api.apply_template(template)
-        try:
-            self.api.create(prepared.workflow)
-        except MlopsError:
-            # The name is taken, or the answer was lost on its way and the run is ours.
-            if (known := self.api.find(prepared.name)) is None:
-                raise
-            _refuse_other(known, prepared)
-        return prepared.name
+        wish = Wish(namespace=self.api.namespace, service_account=self.service_account, registry=self.registry)
+        return make_run(self.api, submission, wish)
 
     def run(self, name: str, emit: Emit) -> WorkflowObject:
         """See `Engine.run`; the controller drives it."""
@@ -253,7 +236,7 @@ class ArgoServerEngine(RunEngine):
         super().__init__(api, service_account=service_account, registry=registry, patience=patience)
 
 
-def open_server_engine(environ: Mapping[str, str], *, namespace: str) -> ArgoServerEngine | None:
+def open_server_engine(environ: Mapping[str, str], *, namespace: str, registry: str = "") -> ArgoServerEngine | None:
     """The engine that ARGO_SERVER and ARGO_TOKEN lead to, as `argo` reads them; None when they are not set.
 
     ARGO_NAMESPACE wins over `namespace`; ARGO_SECURE=false means plain HTTP, ARGO_INSECURE_SKIP_VERIFY=true any
@@ -265,31 +248,7 @@ def open_server_engine(environ: Mapping[str, str], *, namespace: str) -> ArgoSer
     scheme = "http" if environ.get("ARGO_SECURE", "").lower() == "false" else "https"
     url = server if "://" in server else f"{scheme}://{server}"
     verify = environ.get("ARGO_INSECURE_SKIP_VERIFY", "").lower() != "true"
-    return ArgoServerEngine(url, token, environ.get("ARGO_NAMESPACE") or namespace, verify=verify)
-
-
-def _describe_submitter(submission: Submission) -> dict[str, str]:
-    """Who submits what, for the run's annotations."""
-    from importlib.metadata import version
-
-    commit = submission.parameters.get(COMMIT_PARAMETER)
-    commit = describe_commit(submission.manifest.parent) if commit is None else commit
-    revision, _, changes = commit.partition("+")
-    notes = {
-        "mlops.dev/submitted-by": f"{getpass.getuser()}@{platform.node()}",
-        "mlops.dev/cli-version": version("mlops"),
-        "mlops.dev/git-commit": revision,
-        "mlops.dev/git-changes": changes,
-        "mlops.dev/source": submission.manifest.name,
-    }
-    return {key: value for key, value in notes.items() if value}
-
-
-def _refuse_other(known: WorkflowObject, prepared: Prepared) -> None:
-    wanted = prepared.workflow["metadata"]["annotations"][SPEC_HASH]
-    if (known["metadata"].get("annotations") or {}).get(SPEC_HASH) != wanted:
-        hint = "choose another --name, or delete that run"
-        raise StateError(f"another run named {prepared.name} exists", hint=hint)
+    return ArgoServerEngine(url, token, environ.get("ARGO_NAMESPACE") or namespace, verify=verify, registry=registry)
 
 
 def _has_stopped(workflow: WorkflowObject) -> bool:

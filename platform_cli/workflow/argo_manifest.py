@@ -6,7 +6,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from platform_cli.workflow.model import TEMPLATE_KINDS, Metadata
 from platform_cli.workflow.model_refused import CLUSTER_ONLY
 from platform_cli.workflow.model_text import parameters_as_text
 from platform_cli.workflow.model_value import Arguments
+from platform_cli.workflow.neighbour import load_library
 from platform_cli.workflow.preparation import COMMIT_PARAMETER, STEP_CODE_PARAMETER
 from platform_cli.workflow.source import Manifest, load_manifests
 from platform_cli.workflow.step_code import step_code_name
@@ -27,7 +28,6 @@ from platform_cli.workflow.submission import (
     choose_entrypoint,
     choose_main,
     fill_arguments,
-    load_library,
     merge_arguments,
     name_run,
 )
@@ -53,7 +53,7 @@ class Wish:
     namespace: str
     service_account: str = SERVICE_ACCOUNT
     registry: str = ""
-    annotations: Mapping[str, str]
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,12 @@ def _set_defaults(document: dict[str, Any], submission: Submission, registry: st
             parameter["value"] = step_code_name(source)
         elif parameter["name"] == IMAGE_PARAMETER and registry and not _has_registry(str(parameter.get("value", ""))):
             parameter["value"] = f"{registry.rstrip('/')}/{parameter.get('value', '')}"
+
+
+def image_of(template: Mapping[str, Any]) -> str:
+    """The default of a template's parameter `image`; empty when it has none."""
+    parameters = (template["spec"].get("arguments") or {}).get("parameters") or ()
+    return next((str(item.get("value") or "") for item in parameters if item["name"] == IMAGE_PARAMETER), "")
 
 
 def _has_registry(image: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from platform_cli.workflow import argo_retry
 from platform_cli.workflow.argo_api import MAIN
 from platform_cli.workflow.argo_refusal import is_refusal
 from platform_cli.workflow.argo_server_call import Server
+from platform_cli.workflow.argo_server_log import follow_log
 from platform_cli.workflow.argo_status import FULFILLED, summarise, unpack
 from platform_cli.workflow.interface import WorkflowObject
 from platform_cli.workflow.preparation import STEP_CODE_PARAMETER
@@ -31,10 +33,12 @@ class ServerApi:
         token: with or without `Bearer ` in front; empty for a server that asks for none.
         namespace: of the runs.
         verify: whether the server's certificate must be one that this machine trusts.
+        poll_s: how long to wait before asking for a log's next lines, or for a run whose stream has ended.
     """
 
-    def __init__(self, url: str, token: str, namespace: str, *, verify: bool = True) -> None:
+    def __init__(self, url: str, token: str, namespace: str, *, verify: bool = True, poll_s: float = _POLL_S) -> None:
         self.namespace = namespace
+        self._poll_s = poll_s
         self._server = Server(url, token, verify=verify)
 
     def find(self, name: str) -> WorkflowObject | None:
@@ -57,20 +61,23 @@ class ServerApi:
                 break
         return found[:limit]
 
-    def apply_template(self, template: Mapping[str, Any]) -> None:
-        """See `WorkflowApi.apply_template`."""
-        is_wide = template["kind"] == "ClusterWorkflowTemplate"
-        folder = "cluster-workflow-templates" if is_wide else f"workflow-templates/{self.namespace}"
-        name = template["metadata"]["name"]
+    def find_template(self, template: Mapping[str, Any]) -> WorkflowObject | None:
+        """See `WorkflowApi.find_template`."""
         try:
-            known = self._server.ask("GET", f"{folder}/{name}")
+            return self._server.ask("GET", f"{self._folder_of(template)}/{template['metadata']['name']}")
         except NotFoundError:
-            self._server.ask("POST", folder, {"template": template})
-            return
-        if known["spec"] != template["spec"]:
-            version = {"resourceVersion": known["metadata"]["resourceVersion"]}
-            fresh = {**template, "metadata": {**template["metadata"], **version}}
-            self._server.ask("PUT", f"{folder}/{name}", {"template": fresh})
+            return None
+
+    def apply_template(self, template: Mapping[str, Any]) -> None:
+        """See `WorkflowApi.apply_template`; labels and annotations that others gave it stay."""
+        known = self.find_template(template)
+        if known is None:
+            self._server.ask("POST", self._folder_of(template), {"template": template})
+        elif _without_empty(known["spec"]) != _without_empty(template["spec"]):
+            there, ours = known["metadata"], template["metadata"]
+            merged = {key: {**(there.get(key) or {}), **ours[key]} for key in ("labels", "annotations")}
+            fresh = {**template, "metadata": {**ours, **merged, "resourceVersion": there["resourceVersion"]}}
+            self._server.ask("PUT", f"{self._folder_of(template)}/{ours['name']}", {"template": fresh})
 
     def create(self, workflow: WorkflowObject) -> None:
         """See `WorkflowApi.create`."""
@@ -78,7 +85,7 @@ class ServerApi:
 
     def watch(self, name: str) -> Iterator[WorkflowObject | None]:
         """See `WorkflowApi.watch`."""
-        version, pause_s, is_first = "", _POLL_S, True
+        version, pause_s, is_first = "", self._poll_s, True
         while True:
             try:
                 # What happened while there was no stream is in the object itself.
@@ -89,7 +96,7 @@ class ServerApi:
                         return
                     is_first = False
                     if now["metadata"]["resourceVersion"] != version:
-                        version, pause_s = now["metadata"]["resourceVersion"], _POLL_S
+                        version, pause_s = now["metadata"]["resourceVersion"], self._poll_s
                         yield now
             except MlopsError as error:
                 # The stream ends with an error each time that the cluster ends its own watch.
@@ -99,17 +106,13 @@ class ServerApi:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def read_log(self, workflow: WorkflowObject, node: Mapping[str, Any], *, follow: bool) -> Iterator[str]:
-        """See `WorkflowApi.read_log`; the server's own following ends with the run, not with the step."""
-        told = 0
-        while True:
-            is_over = not follow or self._has_ended(workflow, node)
-            lines = list(self._read_once(workflow, node))
-            yield from lines[told:]
-            told = max(told, len(lines))
-            if is_over:
-                break
-            time.sleep(_POLL_S)
-        if told == 0 and any(a["name"] == "main-logs" for a in (node.get("outputs") or {}).get("artifacts") or ()):
+        """See `WorkflowApi.read_log`."""
+        is_empty = True
+        read = partial(self._read_lines, workflow, node)
+        for text in follow_log(read, lambda: not follow or self._has_ended(workflow, node), poll_s=self._poll_s):
+            is_empty = False
+            yield text
+        if is_empty and any(a["name"] == "main-logs" for a in (node.get("outputs") or {}).get("artifacts") or ()):
             raise NotFoundError(f"the pod of {node['displayName']} is gone")
 
     def find_pod(self, workflow: WorkflowObject, node: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -169,6 +172,10 @@ class ServerApi:
         """See `WorkflowApi.ping`."""
         self._server.ask("GET", "version")
 
+    def _folder_of(self, template: Mapping[str, Any]) -> str:
+        is_wide = template["kind"] == "ClusterWorkflowTemplate"
+        return "cluster-workflow-templates" if is_wide else f"workflow-templates/{self.namespace}"
+
     def _act(self, workflow: WorkflowObject, verb: str) -> None:
         name = workflow["metadata"]["name"]
         body = {"name": name, "namespace": self.namespace}
@@ -185,8 +192,13 @@ class ServerApi:
         for event in self._server.stream(f"workflow-events/{self.namespace}", query):
             yield None if event.get("type") == "DELETED" else event["object"]
 
-    def _read_once(self, workflow: WorkflowObject, node: Mapping[str, Any]) -> Iterator[str]:
-        query = {"podName": argo_retry.pod_name(workflow, node), "logOptions.container": MAIN}
+    def _read_lines(self, workflow: WorkflowObject, node: Mapping[str, Any], last_s: int | None) -> Iterator[str]:
+        query = {
+            "podName": argo_retry.pod_name(workflow, node),
+            "logOptions.container": MAIN,
+            "logOptions.timestamps": "true",
+            "logOptions.sinceSeconds": "" if last_s is None else str(last_s),
+        }
         path = f"workflows/{self.namespace}/{workflow['metadata']['name']}/log"
         for entry in self._server.stream(path, query):
             yield str(entry.get("content", ""))
@@ -195,6 +207,14 @@ class ServerApi:
         now = self.find(workflow["metadata"]["name"])
         nodes = (unpack(now)["status"].get("nodes") or {}) if now else {}
         return node["id"] not in nodes or nodes[node["id"]]["phase"] in FULFILLED
+
+
+def _without_empty(value: Any) -> Any:
+    """Plain data as it compares: the server adds empty members and names to what it was given."""
+    if isinstance(value, dict):
+        inner = {key: _without_empty(item) for key, item in value.items()}
+        return {key: item for key, item in inner.items() if item not in ({}, [], None) and (key, item) != ("name", "")}
+    return [_without_empty(item) for item in value] if isinstance(value, list) else value
 
 
 def _step_code_of(template: Mapping[str, Any]) -> Iterator[str]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import json
 import random
 import re
 import string
 import sys
 import uuid
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,6 +20,7 @@ from platform_cli.workflow.lint import lint
 from platform_cli.workflow.lint_local import lint_local
 from platform_cli.workflow.model import RUNNABLE_KINDS, TEMPLATE_KINDS, Metadata, Spec, Workflow, parse
 from platform_cli.workflow.model_value import Arguments, Parameter
+from platform_cli.workflow.neighbour import load_library
 from platform_cli.workflow.node import now
 from platform_cli.workflow.source import Manifest, load_manifests
 from platform_cli.workflow.store import Document
@@ -77,17 +76,6 @@ def read_library(document: Document) -> dict[tuple[str, bool], Spec]:
 def _refers(spec: Spec, others: Iterable[Workflow]) -> bool:
     texts = (msgspec.json.encode(part).decode() for part in (spec, *(other.spec for other in others)))
     return any(reference in text for text in texts for reference in _REFERENCES)
-
-
-def load_library(path: Path, manifests: tuple[Manifest, ...]) -> list[Manifest]:
-    """Templates of the files beside the manifest; read only when it refers to any."""
-    if not any(reference in json.dumps(manifest.data) for manifest in manifests for reference in _REFERENCES):
-        return []
-    found = []
-    for file in sorted((*path.parent.glob("*.yaml"), *path.parent.glob("*.yml"))):
-        if file.resolve() != path.resolve() and "argoproj.io" in file.read_text(encoding="utf-8", errors="replace"):
-            found += [manifest for manifest in load_manifests(file) if manifest.data.get("kind") in TEMPLATE_KINDS]
-    return found
 
 
 def choose_main(manifests: tuple[Manifest, ...]) -> Manifest:

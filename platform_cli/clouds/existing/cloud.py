@@ -124,7 +124,10 @@ class ExistingCloud:
         from platform_cli.cluster.platform import WORKFLOW_NAMESPACE
         from platform_cli.workflow.argo_engine import open_server_engine
 
-        server = None if self._has_kubeconfig else open_server_engine(os.environ, namespace=WORKFLOW_NAMESPACE)
+        if self._has_kubeconfig:
+            return self._platform.engine()
+        registry = self._config.images.registry or ""
+        server = open_server_engine(os.environ, namespace=WORKFLOW_NAMESPACE, registry=registry)
         return server or self._platform.engine()
 
     def registry(self) -> Registry:
