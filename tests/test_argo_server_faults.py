@@ -187,7 +187,7 @@ def entry(second: int, text: str) -> dict[str, Any]:
 
 
 def open_api(server: ArgoServerStandIn) -> ServerApi:
-    return ServerApi(server.url, "t", "argo")
+    return ServerApi(server.url, "t", "argo", poll_s=0.02)
 
 
 # a token that expires
@@ -408,3 +408,62 @@ def test_a_server_that_stays_away_is_told_when_patience_ends() -> None:
     ):
         Server(server.url, "t", verify=True, patience_s=0.1).ask("GET", "workflows/argo/r")
     assert status_of(caught.value) == 503
+
+
+# logs
+
+
+class LogServerStandIn(ArgoServerStandIn):
+    """Has the log of a step that writes a line each time that the log is asked for, and ends after the last one.
+
+    Args:
+        lines: with their times; the first `begun` of them are there already.
+        fails: at which requests for the log, counted from 0, the cluster gives the server nothing.
+    """
+
+    def __init__(self, lines: Sequence[dict[str, Any]], *, begun: int = 0, fails: Sequence[int] = ()) -> None:
+        super().__init__({})
+        self._lines, self._written, self._fails = lines, begun, fails
+        self.sent = 0
+
+    def take(self, method: str, target: str) -> Answer:
+        super().take(method, target)
+        if not target.startswith(LOG):
+            return Answer(run_of("Succeeded" if self._written >= len(self._lines) else "Running"))
+        request = sum(place == f"GET {LOG}" for place, _ in self.seen) - 1
+        self._written = min(self._written + 1, len(self._lines))
+        if request in self._fails:
+            return Answer(lines=[])
+        seconds = self.seen[-1][1].get("logOptions.sinceSeconds")
+        since = datetime.now(UTC) - timedelta(seconds=int(seconds)) if seconds else datetime.min.replace(tzinfo=UTC)
+        told = [line for line in self._lines[: self._written] if time_of(line) >= since]
+        self.sent += len(told)
+        return Answer(lines=told)
+
+
+def time_of(line: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(line["result"]["content"].partition(" ")[0])
+
+
+def line_at(moment: datetime, text: str) -> dict[str, Any]:
+    return {"result": {"content": f"{moment.strftime('%Y-%m-%dT%H:%M:%S.%f')}000Z {text}", "podName": "r-a-1"}}
+
+
+@pytest.mark.parametrize("fails", [[], [1], [2, 3], [1, 2, 3, 4, 5]], ids=["never", "once", "twice", "often"])
+@pytest.mark.parametrize("ahead_s", [0, 600], ids=["same clock", "clock ahead"])
+def test_a_followed_log_is_told_once_and_whole(fails: list[int], ahead_s: int) -> None:
+    past, now = datetime(2026, 11, 21, tzinfo=UTC), datetime.now(UTC) + timedelta(seconds=ahead_s)
+    old = [line_at(past, f"old {number}") for number in range(500)]
+    new = [line_at(now + timedelta(milliseconds=number // 2), f"new {number}") for number in range(8)]
+    with LogServerStandIn([*old, *new], begun=500, fails=fails) as server:
+        told = list(open_api(server).read_log(run_of("Running"), node("Running"), follow=True))
+    assert told == [f"old {number}" for number in range(500)] + [f"new {number}" for number in range(8)]
+    if not fails and not ahead_s:
+        assert server.sent < 2 * len(told), "the whole log was sent again"
+
+
+def test_a_log_that_is_not_followed_is_read_once() -> None:
+    lines = [line_at(datetime.now(UTC), f"line {number}") for number in range(3)]
+    with LogServerStandIn(lines, begun=1) as server:
+        assert list(open_api(server).read_log(run_of("Running"), node("Running"), follow=False)) == ["line 0", "line 1"]
+    assert [place for place, _ in server.seen] == [f"GET {LOG}"]

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from platform_cli.errors import DeadlineError, MlopsError
@@ -22,7 +23,7 @@ _DROPS = 20
 _SILENCE_S = 75.0
 _PAUSE_S = 0.5
 _SECOND = len("2026-11-21T14:00:00")
-_SECONDS = 2
+_KEPT = timedelta(seconds=1)
 
 
 class LogPosition:
@@ -42,7 +43,7 @@ class LogPosition:
 
     def tell_unread(self, lines: Iterable[str]) -> Iterator[str]:
         """The texts of the lines that were not told before; `lines` begin with their times, and `since` or earlier."""
-        since, known = min(self._recent, default=""), sum(self._recent.values(), Counter[str]())
+        since, known = min(self._recent, default=""), self._known
         for line in lines:
             moment, _, text = line.partition(" ")
             # A line without a time is the kubelet's, which has no file to read: that is no word of the program.
@@ -54,11 +55,23 @@ class LogPosition:
             self._remember(moment, line)
             yield text
 
+    def is_within(self, lines: Iterable[str]) -> bool:
+        """Whether these lines hold the last told ones, so that none is missing between those and the others."""
+        return not self._known - Counter(lines)
+
+    @property
+    def _known(self) -> Counter[str]:
+        return sum(self._recent.values(), Counter[str]())
+
     def _remember(self, moment: str, line: str) -> None:
+        second = moment[:_SECOND]
         self._zone = moment[_SECOND:].lstrip(".0123456789")
-        self._recent.setdefault(moment[:_SECOND], Counter())[line] += 1
-        if len(self._recent) > _SECONDS:
-            del self._recent[min(self._recent)]
+        if second not in self._recent:
+            self._recent[second] = Counter()
+            oldest = (datetime.fromisoformat(max(self._recent)) - _KEPT).isoformat()
+            self._recent = {key: lines for key, lines in self._recent.items() if key >= oldest}
+        if second in self._recent:
+            self._recent[second][line] += 1
 
 
 def read_log(
