@@ -226,6 +226,9 @@ def test_what_cannot_be_is_refused_with_a_near_name(bench: Bench) -> None:
     with pytest.raises(NotFoundError) as near:
         bench.engine.get("evening-rum")
     assert near.value.hint == "did you mean evening-run?"
+    with pytest.raises(NotFoundError) as gone:
+        bench.engine.get("q9")
+    assert ("a week after they succeeded" in gone.value.hint) == bench.engine.is_remote
     with pytest.raises(StateError, match="run named evening-run exists"):
         bench.submit(LONG, name=name)
     workflow = bench.engine.run(name, bench.events.append)

@@ -28,6 +28,7 @@ LATEST = "@latest"
 _STOP_S = 60.0
 _POLL_S = 0.5
 _NEAR_AMONG = 200
+_KEPT = "a cluster forgets runs: by default a week after they succeeded, a month after they failed"
 
 
 class RunEngine:
@@ -171,7 +172,7 @@ class RunEngine:
         if found is None:
             known = [workflow["metadata"]["name"] for workflow in self.api.list_newest(_NEAR_AMONG)]
             near = difflib.get_close_matches(name, known, n=3)
-            hint = f"did you mean {', '.join(near)}?" if near else "see them all: mlops pipeline list"
+            hint = f"did you mean {', '.join(near)}?" if near else f"see them all: mlops pipeline list; {_KEPT}"
             raise NotFoundError(f"no run named {name}", hint=hint)
         return found
 
