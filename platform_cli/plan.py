@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from platform_cli.cluster.assessment import plan_health, plan_release
-from platform_cli.cluster.work import Healthy, HelmRelease, Ref
+from platform_cli.cluster.work import CrdSet, Healthy, HelmRelease, Ref
 from platform_cli.plan_assess import assess
 from platform_cli.resource import HARMLESS, MonthlyCost, ResourceChange, RootPlan
 from platform_cli.risk import Assessment, Risk
@@ -85,7 +85,7 @@ def build_plan(
 
 def _plan_stage(stage: Stage, facts: Facts) -> PlannedStage:
     risk, reason = assess(stage, facts)
-    doubted = stage.name in facts.interrupted
+    doubted = stage.name in facts.interrupted and not _is_foreign(stage, facts)
     if isinstance(stage.work, HelmRelease):
         return _plan_release(stage, stage.work, facts, (risk, reason), doubted=doubted)
     if isinstance(stage.work, Healthy):
@@ -97,13 +97,20 @@ def _plan_stage(stage: Stage, facts: Facts) -> PlannedStage:
     return PlannedStage(stage, risk, reason)
 
 
+def _is_foreign(stage: Stage, facts: Facts) -> bool:
+    """What somebody else runs is never touched, in doubt neither."""
+    return isinstance(stage.work, CrdSet | HelmRelease) and stage.work.component in (
+        facts.cluster.foreign if facts.cluster else ()
+    )
+
+
 def _plan_release(
     stage: Stage, work: HelmRelease, facts: Facts, assessed: Assessment, *, doubted: bool
 ) -> PlannedStage:
-    """The stage with what it does to each object. What somebody else runs is never touched, in doubt neither."""
+    """The stage with what it does to each object."""
     risk, reason = assessed
     planned, changes = plan_release(work, facts.cluster)
-    if risk is Risk.NONE and doubted and not (facts.cluster and work.component in facts.cluster.foreign):
+    if risk is Risk.NONE and doubted:
         risk, reason = Risk.CHANGE, "did not end the last time"
     return PlannedStage(replace(stage, work=planned), risk, reason, changes)
 

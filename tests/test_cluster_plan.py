@@ -215,7 +215,7 @@ def test_what_somebody_else_runs_is_adopted_not_touched_in_doubt_neither() -> No
         foreign={"mlflow": "a CRD that is not ours"}, rendered={"mlflow": Rendered(objects=(MAP,))}, crds={"x.y.z": ""}
     )
     stages = [Stage("crds", "crds", CrdSet("mlflow", {"x.y.z": "d"})), Stage("mlflow", "mlflow", WORK, ("crds",))]
-    plan = build_plan(Operation.DEPLOY, TARGET, stages, Facts(cluster=seen, interrupted=frozenset({"mlflow"})))
+    plan = build_plan(Operation.DEPLOY, TARGET, stages, Facts(cluster=seen, interrupted=frozenset({"crds", "mlflow"})))
     assert plan.changes == ()
     assert plan.stages[1].reason == "adopted, not touched: a CRD that is not ours"
     assert plan.stages[1].resources == ()
