@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from platform_cli.apply import apply_plan
 from platform_cli.change import Confirm, changing, holding, refuse_loss
 from platform_cli.clouds.interface import Look, Upgrades, ignore
+from platform_cli.cluster.work import Backup
 from platform_cli.errors import InterruptedByUser, MlopsError, UsageError
 from platform_cli.events import Emit, Event, Notice, StageFinished
 from platform_cli.journal import Journal
 from platform_cli.plan import Operation, Plan, build_plan
 from platform_cli.render.record import recorded
-from platform_cli.stage import Facts
+from platform_cli.stage import Facts, Stage
 
 if TYPE_CHECKING:
     from platform_cli.clouds.interface import Cloud
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from platform_cli.target import Target
 
 
-def plan_upgrade(cloud: Cloud, target: Target, *, emit: Emit = ignore) -> tuple[Plan, Facts]:
-    """What an upgrade would do now, and what it is planned from. Changes nothing.
+def plan_upgrade(cloud: Cloud, target: Target, *, emit: Emit = ignore, artifacts: bool = True) -> tuple[Plan, Facts]:
+    """What an upgrade would do now, and what it is planned from; its backup may leave `artifacts` out. Changes nothing.
 
     Raises:
         UsageError: the cloud has no components with versions of their own.
@@ -31,13 +33,24 @@ def plan_upgrade(cloud: Cloud, target: Target, *, emit: Emit = ignore) -> tuple[
     if not isinstance(cloud, Upgrades):
         raise UsageError(f"{target} has no components to upgrade", hint="install a newer mlops, then mlops deploy")
     before = cloud.observe(Look(operation=Operation.UPGRADE, emit=emit))
-    stages = cloud.list_upgrades(before)
+    stages = tuple(_choose(stage, artifacts=artifacts) for stage in cloud.list_upgrades(before))
     notes = cloud.list_notes(stages, before)
     return build_plan(Operation.UPGRADE, str(target), stages, before, notes=notes), before
 
 
+def _choose(stage: Stage, *, artifacts: bool) -> Stage:
+    return replace(stage, work=replace(stage.work, artifacts=artifacts)) if isinstance(stage.work, Backup) else stage
+
+
 def upgrade(
-    cloud: Cloud, target: Target, home: TargetHome, *, confirm: Confirm, emit: Emit, allow_replace: bool = False
+    cloud: Cloud,
+    target: Target,
+    home: TargetHome,
+    *,
+    confirm: Confirm,
+    emit: Emit,
+    allow_replace: bool = False,
+    artifacts: bool = True,
 ) -> Plan:
     """Move components to the versions of this mlops; what fails goes back, what was interrupted goes on later.
 
@@ -47,7 +60,7 @@ def upgrade(
             what came up stays: `details` say which.
     """
     with changing(home, target, "mlops upgrade"):
-        plan, before = plan_upgrade(cloud, target, emit=emit)
+        plan, before = plan_upgrade(cloud, target, emit=emit, artifacts=artifacts)
         if not allow_replace:
             refuse_loss(plan)
         confirm(plan)

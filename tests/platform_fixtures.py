@@ -146,9 +146,9 @@ class Cluster:
         given = {"confirm": lambda _: None, "emit": self.heard.append, **options}
         return change.deploy(self.cloud, TARGET, home, **given)
 
-    def upgrade(self) -> Plan:
+    def upgrade(self, **options: Any) -> Plan:
         home = self.layout.home(TARGET.name)
-        return run_upgrade(self.cloud, TARGET, home, confirm=lambda _: None, emit=self.heard.append)
+        return run_upgrade(self.cloud, TARGET, home, confirm=lambda _: None, emit=self.heard.append, **options)
 
     def deploy_and_die(self, stage: str) -> int | None:
         """Deploy in a process that is killed a moment after a stage began; returns how it ended."""

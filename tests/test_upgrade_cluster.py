@@ -10,6 +10,7 @@ import copy
 import gzip
 import json
 import sqlite3
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from own_chart import of_kind
 from platform_fixtures import IMAGE, TARGET, Cluster, make_deployment, make_object
 
+from platform_cli.cluster.execution import run_inside
 from platform_cli.errors import DeadlineError
 from platform_cli.tools.kubernetes_kind import DEPLOYMENT, NAMESPACE, POD, Kind
 
@@ -170,3 +172,68 @@ def test_the_platforms_own_backup_runs_beside_the_server(served: Cluster) -> Non
     [made] = served.kubernetes.list(POD, space, labels="job-name=backup")
     said = list(served.kubernetes.logs(made["metadata"]["name"], space, container="backup"))
     assert said[-1].startswith("file:///mlflow/store backups/mlflow-")
+
+
+STORE = "ghcr.io/versity/versitygw:v1.8.0"
+FILL = """
+import boto3, os
+client = boto3.client('s3', endpoint_url=os.environ['MLFLOW_S3_ENDPOINT_URL'])
+client.create_bucket(Bucket='mlflow')
+for key, size in (('1/a/model.pkl', 3_000_000), ('1/b/MLmodel', 10), ('backups/mlflow-1.db.gz', 10)):
+    client.put_object(Bucket='mlflow', Key=key, Body=key[0].encode() * size)
+print('filled')
+"""
+
+
+def make_store() -> list[dict[str, Any]]:
+    """The store that the platform brings, without its volume."""
+    keys = [{"name": "ROOT_ACCESS_KEY_ID", "value": "key"}, {"name": "ROOT_SECRET_ACCESS_KEY", "value": "secret"}]
+    args = ["--port", ":7070", "--health", "/health", "posix", "--sidecar", "/data/metadata", "/data/objects"]
+    probe = {"httpGet": {"path": "/health", "port": 7070}, "periodSeconds": 1}
+    deployment = make_deployment("object-store", STORE, args=args, env=keys, readinessProbe=probe)
+    pod = deployment["spec"]["template"]["spec"]
+    pod["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+    folders = ["python", "-c", "import os; [os.makedirs('/data/' + name) for name in ('metadata', 'objects')]"]
+    mounts = pod["containers"][0]["volumeMounts"]
+    pod["initContainers"] = [{"name": "folders", "image": TRACKING, "command": folders, "volumeMounts": mounts}]
+    pod["securityContext"] = SECURITY
+    pod["volumes"] = [{"name": "data", "emptyDir": {}}]
+    service = {"ports": [{"port": 7070}], "selector": {"app": "object-store"}}
+    return [deployment, make_object("Service", "object-store", spec=service)]
+
+
+@pytest.mark.parametrize("wanted", [True, False], ids=["with-artifacts", "without"])
+def test_artifacts_on_the_cluster_are_in_the_backup_unless_they_are_left_out(
+    platform_cluster: Cluster, wanted: bool
+) -> None:
+    cluster = platform_cluster
+    space = cluster.space("mlflow")
+    environment = {
+        "MLFLOW_S3_ENDPOINT_URL": f"http://object-store.{space}.svc.cluster.local:7070",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    env = [{"name": name, "value": value} for name, value in environment.items()]
+    old = {"image": TRACKING, "env": env, **python(SERVE, URI, "--artifacts-destination=s3://mlflow/")}
+    health = ("deployment/object-store", "deployment/mlflow")
+    cluster.add("mlflow", *make_store(), *make_server(old), health=health)
+    cluster.deploy()
+    [pod] = cluster.kubernetes.list(POD, space, labels="app.kubernetes.io/name=mlflow")
+    inside = run_inside(
+        cluster.kubernetes, pod["metadata"]["name"], space, ("python", "-c", FILL), container="mlflow", timeout_s=60
+    )
+    assert b"".join(inside) == b"filled\n"
+    cluster.add("mlflow", *make_store(), *make_server(old), version="1.1.0", health=health)
+    cluster.upgrade(artifacts=wanted)
+    [backup] = cluster.layout.home(TARGET.name).backups.iterdir()
+    about = json.loads((backup / "mlflow.json").read_text())["artifacts"]
+    if not wanted:
+        assert (about, (backup / "artifacts.tar.gz").exists()) == ({}, False)
+        return
+    assert about == {"file": "artifacts.tar.gz", "count": 2, "bytes": 3_000_010}
+    with tarfile.open(backup / "artifacts.tar.gz") as archive:
+        sizes = {item.name: item.size for item in archive}
+    assert sizes == {"1/a/model.pkl": 3_000_000, "1/b/MLmodel": 10}
+    assert "copies 2 artifacts of MLflow's, 3.0 MB; --no-artifacts leaves them out" in cluster.said()
+    assert "2 artifacts (3.0 MB)" in cluster.details()["backup"]

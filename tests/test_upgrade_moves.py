@@ -13,9 +13,10 @@ from target_samples import select
 
 from platform_cli.change import deploy, plan_deploy
 from platform_cli.clouds.existing import ExistingCloud
+from platform_cli.cluster.backup_artifacts import is_on_cluster
 from platform_cli.cluster.package import Package
 from platform_cli.cluster.platform import ClusterPlatform
-from platform_cli.cluster.work import ClusterFacts, ReleaseFact, Rendered
+from platform_cli.cluster.work import Backup, ClusterFacts, ReleaseFact, Rendered
 from platform_cli.config import Config
 from platform_cli.doctor import Check
 from platform_cli.errors import RefusedError
@@ -180,3 +181,29 @@ def test_an_upgrade_that_was_cut_off_at_its_last_component_goes_on_as_well(tmp_p
     cloud = SeenCloud(tmp_path, server("0.2.0"), mlflow=half, keda=installed("2.20.1"))
     stages = plan_upgrade(cloud, cloud.config.target)[0].stages
     assert (stages[0].stage.name, stages[0].reason) == ("backup", "before mlflow changes")
+
+
+SERVER = {"name": "mlflow", "args": ["server", "--artifacts-destination=s3://mlflow/"]}
+
+
+@pytest.mark.parametrize(
+    ("server", "is_copied"),
+    [
+        ({"env": [{"name": "MLFLOW_S3_ENDPOINT_URL", "value": "http://object-store.mlops-system.svc:7070"}]}, True),
+        ({"env": [{"name": "MLFLOW_S3_ENDPOINT_URL", "value": "https://minio.example.com"}]}, False),
+        ({}, False),
+        ({"args": ["--artifacts-destination=gs://bucket/"]}, False),
+        ({"env": [{"name": "AWS_ACCESS_KEY_ID", "valueFrom": {}}]}, False),
+    ],
+    ids=["ours", "minio", "amazon", "google", "keys"],
+)
+def test_only_artifacts_on_the_platforms_own_volume_are_copied(server: dict[str, Any], is_copied: bool) -> None:
+    assert is_on_cluster({**SERVER, **server}) == is_copied
+
+
+def test_a_backup_may_leave_artifacts_out(tmp_path: Path) -> None:
+    cloud = SeenCloud(tmp_path, server("0.2.0"), keda=installed("2.19.0"))
+    for wanted in (True, False):
+        work = plan_upgrade(cloud, cloud.config.target, artifacts=wanted)[0].stages[0].stage.work
+        assert isinstance(work, Backup)
+        assert work.artifacts == wanted

@@ -34,11 +34,14 @@ def upgrade(
     allow_replace: Annotated[
         bool, typer.Option("--allow-replace", help="Let resources that hold data be replaced or destroyed.")
     ] = False,
+    no_artifacts: Annotated[
+        bool, typer.Option("--no-artifacts", help="Leave MLflow's artifacts on the cluster out of the backup.")
+    ] = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Move components to the versions of this mlops.
 
-    Takes a backup first, checks health after each component, and goes back to the old versions when one fails.
+    Takes a backup first and checks health after each component; one that does not come up goes back.
     """
     from platform_cli.upgrade import upgrade as run_upgrade
 
@@ -50,6 +53,7 @@ def upgrade(
             confirm=lambda made: _confirm(context, made, yes=yes),
             emit=context.screen.emit,
             allow_replace=allow_replace,
+            artifacts=not no_artifacts,
         )
 
 

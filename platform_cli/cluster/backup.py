@@ -1,20 +1,22 @@
-"""Copies what an upgrade could damage to this machine: the components' custom resources, and MLflow's database.
+"""Copies what an upgrade could damage to this machine: the components' custom resources, and MLflow's data.
 
 The database is read in MLflow's own container, which alone can always reach it and knows its drivers: an SQLite file as
-SQLite itself copies it, a database server's tables as JSON lines. Buckets are not touched by an upgrade and not copied.
+SQLite itself copies it, a database server's tables as JSON lines. Artifacts come from a volume, and not from a bucket.
 """
 
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from platform_cli.cluster.backup_artifacts import save_artifacts
 from platform_cli.cluster.discovery import discover
-from platform_cli.cluster.execution import run_inside
+from platform_cli.cluster.execution import read_head, run_inside
 from platform_cli.errors import ToolError
 from platform_cli.events import Emit, Notice
 from platform_cli.tools.kubernetes_kind import DEPLOYMENT, POD
@@ -72,7 +74,7 @@ def back_up(kubernetes: Kubernetes, components: Sequence[Component], work: Backu
     try:
         fresh.mkdir(parents=True, mode=0o700)
         resources = _save_resources(kubernetes, components, fresh)
-        database = _save_database(kubernetes, components, fresh, needed=_MLFLOW in work.components, emit=emit)
+        database = _save_mlflow(kubernetes, components, fresh, work, emit)
         fresh.replace(place)
     except OSError as error:
         raise ToolError(f"cannot write the backup {place}: {error.strerror}") from error
@@ -104,18 +106,18 @@ def _clean(item: dict[str, Any]) -> dict[str, Any]:
     return {**{key: value for key, value in item.items() if key != "status"}, "metadata": metadata}
 
 
-def _save_database(
-    kubernetes: Kubernetes, components: Sequence[Component], folder: Path, *, needed: bool, emit: Emit
+def _save_mlflow(
+    kubernetes: Kubernetes, components: Sequence[Component], folder: Path, work: Backup, emit: Emit
 ) -> str:
     """What was saved, as words that go on from others; none where there is no MLflow of ours.
 
-    It may be down while it is not `needed`: one that an upgrade before left so must not keep the others from theirs.
+    It may be down while it does not move: one that an upgrade before left so must not keep the others from theirs.
     """
     found = [component for component in components if component.name == _MLFLOW]
     if not found or kubernetes.get(DEPLOYMENT, found[0].release, found[0].namespace) is None:
         return ""
     pod = _find_pod(kubernetes, found[0].namespace)
-    if pod is None and not needed:
+    if pod is None and _MLFLOW not in work.components:
         emit(Notice(level="warning", text="MLflow does not run: its database is not saved, and this leaves it alone"))
         return ""
     if pod is None:
@@ -123,26 +125,22 @@ def _save_database(
             f"no pod of MLflow runs in {found[0].namespace}: its database cannot be saved", hint="mlops status"
         )
     chunks = _dump(kubernetes, pod["metadata"]["name"], found[0].namespace)
-    head, first = _split_head(chunks)
+    head, first = read_head(chunks, "MLflow's database")
     path = folder / DATABASES[head["kind"]]
     with gzip.open(path, "wb") as file:
-        size = sum(file.write(chunk) for chunk in (first, *chunks))
+        size = sum(file.write(chunk) for chunk in itertools.chain((first,), chunks))
     path.chmod(0o600)
+    artifacts = save_artifacts(kubernetes, pod, _CONTAINER, folder, emit) if work.artifacts else {}
     server = next(item["image"] for item in pod["spec"]["containers"] if item["name"] == _CONTAINER)
-    _write(folder / ABOUT, json.dumps({**head, "server": server, "bytes": size}, indent=1).encode())
-    return f", MLflow's database ({size / 1e6:.1f} MB, schema {head['schema']})"
+    about = {**head, "server": server, "bytes": size, "artifacts": artifacts}
+    _write(folder / ABOUT, json.dumps(about, indent=1).encode())
+    return f", MLflow's database ({size / 1e6:.1f} MB, schema {head['schema']}){_tell(artifacts)}"
 
 
-def _split_head(chunks: Iterator[bytes]) -> tuple[dict[str, Any], bytes]:
-    """The first line, which says what follows, and what came with it of the rest."""
-    begun = b""
-    while b"\n" not in begun:
-        begun += next(chunks, b"\n")
-    line, _, rest = begun.partition(b"\n")
-    try:
-        return json.loads(line), rest
-    except ValueError as error:
-        raise ToolError(f"MLflow's database cannot be saved: {line[:80]!r}") from error
+def _tell(artifacts: Mapping[str, Any]) -> str:
+    if "file" in artifacts:
+        return f", {artifacts['count']} artifacts ({artifacts['bytes'] / 1e6:.1f} MB)"
+    return f", artifacts not copied from {artifacts['stay']}," if artifacts.get("stay") else ""
 
 
 def _dump(kubernetes: Kubernetes, pod: str, namespace: str) -> Iterator[bytes]:

@@ -50,6 +50,22 @@ def run_inside(
     raise ToolError(f"{what} ended without a word", details=_lines(errors))
 
 
+def read_head(chunks: Iterator[bytes], what: str) -> tuple[dict[str, Any], bytes]:
+    """The first line of a program's output, a JSON object that says what follows, and what came with it of the rest.
+
+    Raises:
+        ToolError: it is none.
+    """
+    begun = b""
+    while b"\n" not in begun:
+        begun += next(chunks, b"\n")
+    line, _, rest = begun.partition(b"\n")
+    try:
+        return msgspec.json.decode(line, type=dict[str, Any]), rest
+    except msgspec.MsgspecError as error:
+        raise ToolError(f"{what} cannot be read: {line[:80]!r}") from error
+
+
 def _dial(
     kubernetes: Kubernetes, pod: str, namespace: str, argv: Sequence[str], *, container: str, timeout_s: float
 ) -> Any:

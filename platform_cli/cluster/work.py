@@ -84,10 +84,14 @@ class Healthy:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """Have a copy of all custom resources and of MLflow's database below `folder`, before these components change."""
+    """Have a copy of all custom resources and of MLflow below `folder`, before these components change.
+
+    With `artifacts` also of MLflow's, where they lie on a volume of the cluster.
+    """
 
     components: tuple[str, ...]
     folder: Path
+    artifacts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
