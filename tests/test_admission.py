@@ -7,6 +7,7 @@ account, or writes the controllers' settings, has what the controllers have.
 from __future__ import annotations
 
 import copy
+import json
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -410,6 +411,44 @@ def test_the_platform_never_makes_room_for_a_run_or_a_model(site: Site, item: di
     inner["priorityClassName"] = "system-cluster-critical"
     with pytest.raises(MlopsError, match="make room for the platform"):
         site.ask("admin", urgent)
+
+
+SECRET_WAYS: dict[str, dict[str, Any]] = {
+    "volume": {"volumes": [{"name": "v", "secret": {"secretName": "NAME"}}]},
+    "projection": {"volumes": [{"name": "v", "projected": {"sources": [{"secret": {"name": "NAME"}}]}}]},
+    "variable": {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "NAME", "key": "a"}}}]},
+    "variables": {"envFrom": [{"secretRef": {"name": "NAME"}}]},
+}
+
+
+def reading(item: dict[str, Any], way: dict[str, Any], secret: str) -> dict[str, Any]:
+    """The object with a pod that reads a Secret in one of the ways there are."""
+    filled = json.loads(json.dumps(way).replace("NAME", secret))
+    changed = copy.deepcopy(item)
+    inner = changed["spec"].get("template", changed)["spec"]
+    container = {**inner["containers"][0], **{key: filled[key] for key in filled if key != "volumes"}}
+    inner["initContainers"] = [{**container, "name": "first"}]
+    inner |= {key: filled[key] for key in filled if key == "volumes"}
+    return changed
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("way", SECRET_WAYS.values(), ids=SECRET_WAYS)
+@pytest.mark.parametrize(
+    ("item", "secret"),
+    [
+        (pod("argo-workflow"), "mlflow-database"),
+        (pod("argo-workflow"), "sh.helm.release.v1.argo-workflows.v1"),
+        (deployment("model-server"), "kserve-webhook-server-cert"),
+    ],
+    ids=["database", "release", "webhook"],
+)
+def test_secrets_of_the_platform_are_not_for_runs_and_models(
+    site: Site, item: dict[str, Any], secret: str, way: dict[str, Any]
+) -> None:
+    with pytest.raises(MlopsError, match="no Secret of the platform's own"):
+        site.ask("admin", reading(item, way, secret))
+    site.ask("admin", reading(item, way, "object-store"))
 
 
 @pytest.mark.cluster
