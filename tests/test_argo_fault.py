@@ -6,19 +6,23 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from api_proxy import open_proxy, through
-from argo_fixtures import QUICK, Bench, nodes_of, open_bench, open_cluster
+from api_proxy import Proxy, open_proxy, through
+from argo_fixtures import QUICK, Bench, nodes_of, open_bench, open_cluster, open_server_bench
 
+from platform_cli.errors import PreflightError
 from platform_cli.events import Event, LogLine, NodeFinished, NodeStarted, Notice, RunFinished
 from platform_cli.tools.kubernetes import Kubernetes
-from platform_cli.tools.kubernetes_kind import POD
+from platform_cli.tools.kubernetes_kind import POD, SERVICE_ACCOUNT
 from platform_cli.workflow.argo_cluster import WORKFLOW
-from platform_cli.workflow.argo_engine import ArgoEngine
-from platform_cli.workflow.interface import WorkflowObject
+from platform_cli.workflow.argo_engine import ArgoEngine, ArgoServerEngine
+from platform_cli.workflow.interface import Engine, WorkflowObject
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 LONG = """\
@@ -217,3 +221,76 @@ def test_a_run_is_taken_up_when_the_controller_comes_back(bench: Bench) -> None:
         subprocess.run([*scale, "--replicas=1"], check=True, capture_output=True)
     assert bench.notices()[0].startswith("no controller has taken the run up yet")
     assert workflow["status"]["phase"] == "Succeeded"
+
+
+# the same over Argo's own server
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with open_server_bench(tmp_path_factory.mktemp("server-fault")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def server_bench(shared_server: Bench) -> Bench:
+    shared_server.events.clear()
+    return shared_server
+
+
+@contextmanager
+def open_server_proxy(bench: Bench) -> Iterator[tuple[Proxy, ArgoServerEngine]]:
+    """A proxy to the bench's Argo server, and an engine that goes through it."""
+    url, token = bench.server
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    proxy = Proxy((host, int(port)))
+    threading.Thread(target=proxy.serve, daemon=True).start()
+    yield proxy, ArgoServerEngine(f"http://127.0.0.1:{proxy.port}", token, bench.namespace, patience=QUICK)
+    proxy.close()
+
+
+def test_a_run_is_followed_through_a_server_that_comes_and_goes(server_bench: Bench) -> None:
+    bench = server_bench
+    name = bench.submit(SLOW)
+    with open_server_proxy(bench) as (proxy, engine):
+
+        def tell(event: Event) -> None:
+            bench.events.append(event)
+            if isinstance(event, LogLine) and not proxy.dropped:
+                proxy.cut(for_s=3)
+
+        workflow = engine.run(name, tell)
+    assert proxy.dropped, "nothing was cut"
+    assert workflow["status"]["phase"] == "Succeeded"
+    assert bench.logs() == [f"line {number}" for number in range(1, 9)]
+
+
+def test_a_token_that_ends_ends_the_watch_and_leaves_the_run(server_bench: Bench) -> None:
+    bench = server_bench
+    name = bench.submit(LONG)
+    with open_server_proxy(bench) as (proxy, engine):
+
+        def tell(event: Event) -> None:
+            if isinstance(event, NodeStarted) and event.name == "long":
+                bench.kubernetes.delete(SERVICE_ACCOUNT, "scientist", bench.namespace)
+                wait_until_refused(bench.engine, name)
+                # The stream that is open knows of no token any more.
+                proxy.cut(for_s=0)
+
+        with pytest.raises(PreflightError, match="does not accept the token") as caught:
+            engine.run(name, tell)
+    assert "ARGO_TOKEN" in caught.value.hint
+    kept = bench.kubernetes.get(WORKFLOW, name, bench.namespace)
+    assert kept is not None
+    assert kept["status"]["phase"] == "Running"
+
+
+def wait_until_refused(engine: Engine, name: str) -> None:
+    """The cluster knows a token for a moment longer than it is there."""
+    for _ in range(120):
+        try:
+            engine.get(name)
+        except PreflightError:
+            return
+        time.sleep(0.5)
+    pytest.fail("the cluster still takes the token of a service account that is gone")
