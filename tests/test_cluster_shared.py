@@ -20,6 +20,8 @@ from platform_cli.tools.kubernetes_kind import (
 )
 
 pytestmark = pytest.mark.cluster
+WORKFLOW = Kind("argoproj.io/v1alpha1", "Workflow", "workflows", namespaced=True)
+CRON_WORKFLOW = Kind("argoproj.io/v1alpha1", "CronWorkflow", "cronworkflows", namespaced=True)
 OURS = {"app.kubernetes.io/managed-by": "mlops"}
 
 
@@ -213,3 +215,26 @@ def test_definitions_that_argo_cd_left_are_known_later(platform_cluster: Cluster
     assert not reasons["one"].startswith("adopted")
     assert cluster.destroy(delete_crds=True).leftovers == ()
     assert cluster.kubernetes.get(CUSTOM_RESOURCE_DEFINITION, name) is None
+
+
+def test_workflows_of_others_run_on(platform_cluster: Cluster) -> None:
+    cluster = platform_cluster
+    for kind in (WORKFLOW, CRON_WORKFLOW):
+        if cluster.kubernetes.find_kind(kind.api_version, kind.kind) is None:
+            pytest.skip("needs a cluster on which somebody else runs Argo")
+    space = make_theirs(cluster, "argo-workflows")
+    spec = {"entrypoint": "wait", "templates": [{"name": "wait", "suspend": {}}]}
+    theirs = make_object("Workflow", "theirs", WORKFLOW.api_version, spec=spec)
+    theirs["metadata"]["namespace"] = space
+    cluster.kubernetes.create(theirs)
+    for name, labels in (("theirs", {}), ("ours", OURS)):
+        yearly = {"schedules": ["0 0 1 1 *"], "workflowSpec": spec}
+        cron = make_object("CronWorkflow", name, CRON_WORKFLOW.api_version, spec=yearly)
+        cron["metadata"] |= {"namespace": space, "labels": labels}
+        cluster.kubernetes.create(cron)
+    cluster.add("argo-workflows", make_object("ConfigMap", "a"), owns=(WORKFLOW.resource, CRON_WORKFLOW.resource))
+    assert cluster.destroy(delete_crds=True).leftovers == ()
+    assert "shutdown" not in cluster.kubernetes.get(WORKFLOW, "theirs", space)["spec"]
+    [left] = cluster.kubernetes.list(CRON_WORKFLOW, space)
+    assert left["metadata"]["name"] == "theirs"
+    assert not left["spec"].get("suspend")
