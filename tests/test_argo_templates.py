@@ -10,7 +10,7 @@ import yaml
 from argo_fixtures import Bench, open_bench, open_server_bench
 
 from platform_cli.errors import StateError
-from platform_cli.tools.kubernetes_kind import Kind
+from platform_cli.tools.kubernetes_kind import CONFIG_MAP, Kind
 from platform_cli.workflow.interface import Submission
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
@@ -104,3 +104,24 @@ def test_what_lies_beside_the_file_stays_there(bench: Bench) -> None:
     bench.engine.submit(Submission(manifest=path, parameters={}))
     names = {item["metadata"]["name"] for item in bench.kubernetes.list(TEMPLATE, bench.namespace)}
     assert names == {"asks", "calls"}
+
+
+def test_step_code_is_fixed_and_what_a_deploy_made_of_it_is_left_alone(bench: Bench) -> None:
+    if bench.server[0]:
+        pytest.skip("Argo's server stores no ConfigMaps")
+
+    def find(name: str) -> dict[str, Any]:
+        return bench.kubernetes.get(CONFIG_MAP, name, bench.namespace) or {}
+
+    bench.engine.apply_config_map("training-steps-0123456789", {"a.py": b"1"})
+    made = find("training-steps-0123456789")
+    assert (made["immutable"], made["data"]) == (True, {"a.py": "1"})
+    assert made["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "mlops"}
+    bench.engine.apply_config_map("training-steps-0123456789", {"a.py": b"1"})
+    assert find("training-steps-0123456789") == made
+    metadata = {"name": "training-steps-abcdef0123", "namespace": bench.namespace}
+    deployed = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**metadata, "labels": {"by": "deploy"}}}
+    bench.kubernetes.create({**deployed, "data": {"a.py": "2"}})
+    before = find("training-steps-abcdef0123")
+    bench.engine.apply_config_map("training-steps-abcdef0123", {"a.py": b"2"})
+    assert find("training-steps-abcdef0123") == before

@@ -21,6 +21,7 @@ import pytest
 import yaml
 from pipeline_fixtures import MEASURES, MlflowStore, Steps, TrainedModel
 
+from platform_cli.errors import UsageError
 from platform_cli.workflow.step_code import refresh_defaults, step_code_files, step_code_name
 from step import DataRefusedError, GateMissedError, ParameterError, UnreachableError
 
@@ -951,7 +952,7 @@ def test_the_step_code_has_a_name_of_its_content(tmp_path: Path) -> None:
     assert step_code_name(tmp_path) != first
     assert list(step_code_files(tmp_path)) == ["a.py"]
     write(tmp_path / "b.py", b"#" * 500_001)
-    with pytest.raises(ValueError, match="bytes of step code"):
+    with pytest.raises(UsageError, match="500002 bytes of step code"):
         step_code_files(tmp_path)
 
 

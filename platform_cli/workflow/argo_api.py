@@ -11,6 +11,8 @@ from platform_cli.workflow.interface import WorkflowObject
 API_VERSION = "argoproj.io/v1alpha1"
 TEMPLATE_LABEL = "workflows.argoproj.io/workflow-template"
 COMPLETED_LABEL = "workflows.argoproj.io/completed"
+MANAGER_LABEL = "app.kubernetes.io/managed-by"
+MANAGED = {MANAGER_LABEL: "mlops"}
 SPEC_HASH = "mlops.dev/spec-hash"
 RESUMED_AT = "mlops.dev/resumed-at"
 OVER = ("Succeeded", "Failed", "Error")

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platform_cli.errors import MlopsError, StateError
-from platform_cli.tools.kubernetes_kind import EVENT, POD, SECRET, Kind
+from platform_cli.tools.kubernetes_kind import CONFIG_MAP, EVENT, POD, SECRET, Kind
 from platform_cli.workflow import argo_retry
-from platform_cli.workflow.argo_api import API_VERSION, MAIN
+from platform_cli.workflow.argo_api import API_VERSION, MAIN, MANAGED
 from platform_cli.workflow.argo_status import summarise
 from platform_cli.workflow.interface import WorkflowObject
+from platform_cli.workflow.step_code import PREFIX as STEP_CODE_PREFIX
 
 if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
@@ -134,9 +135,18 @@ class ClusterApi:
             fetch(near, target)
 
     def apply_config_map(self, name: str, files: Mapping[str, bytes]) -> None:
-        """See `WorkflowApi.apply_config_map`."""
-        metadata = {"name": name, "namespace": self.namespace}
-        self.kubernetes.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **_split(files)})
+        """See `WorkflowApi.apply_config_map`; one that has its content already is left as whoever made it wants it."""
+        content = _split(files)
+        known = self.kubernetes.get(CONFIG_MAP, name, self.namespace)
+        if known is not None and all(known.get(key) == content.get(key) for key in ("data", "binaryData")):
+            return
+        # A name that carries the hash of the content means that nothing but this is ever right.
+        is_fixed = name.startswith(STEP_CODE_PREFIX)
+        if known is not None and known.get("immutable"):
+            self.kubernetes.delete(CONFIG_MAP, name, self.namespace)
+        metadata = {"name": name, "namespace": self.namespace, "labels": MANAGED}
+        head = {"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind, "metadata": metadata}
+        self.kubernetes.apply({**head, **content, **({"immutable": True} if is_fixed else {})})
 
     def ping(self) -> None:
         """See `WorkflowApi.ping`."""

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from platform_cli.errors import UsageError
-from platform_cli.workflow.argo_api import API_VERSION, SPEC_HASH, TEMPLATE_LABEL
+from platform_cli.workflow.argo_api import API_VERSION, MANAGED, SPEC_HASH, TEMPLATE_LABEL
 from platform_cli.workflow.finding import Finding, refusal
 from platform_cli.workflow.interface import Submission, WorkflowObject
 from platform_cli.workflow.lint import lint
@@ -34,7 +34,6 @@ from platform_cli.workflow.submission import (
 
 SERVICE_ACCOUNT = "argo-workflow"
 IMAGE_PARAMETER = "image"
-MANAGED = {"app.kubernetes.io/managed-by": "mlops"}
 _HASH_DIGITS = 16
 _REGISTRY_SIGNS = (".", ":")
 

@@ -8,12 +8,10 @@ from typing import Any
 
 from platform_cli.errors import MlopsError, StateError
 from platform_cli.whoami import this_user
-from platform_cli.workflow.argo_api import SPEC_HASH, WorkflowApi
+from platform_cli.workflow.argo_api import MANAGER_LABEL, SPEC_HASH, WorkflowApi
 from platform_cli.workflow.argo_manifest import Prepared, Wish, image_of, prepare_workflow
 from platform_cli.workflow.interface import Submission, WorkflowObject
 from platform_cli.workflow.preparation import COMMIT_PARAMETER, describe_commit
-
-_MANAGER_LABEL = "app.kubernetes.io/managed-by"
 
 
 def make_run(api: WorkflowApi, submission: Submission, wish: Wish) -> str:
@@ -51,7 +49,7 @@ def _prepare(api: WorkflowApi, submission: Submission, wish: Wish) -> Prepared:
 
 def _find_registry(deployed: Mapping[str, Any] | None, ours: Mapping[str, Any], registry: str) -> str:
     """What a deployed template has in front of the image that is ours without `registry`; empty when it is another."""
-    if deployed is None or _MANAGER_LABEL not in (deployed["metadata"].get("labels") or {}):
+    if deployed is None or MANAGER_LABEL not in (deployed["metadata"].get("labels") or {}):
         return ""
     image = image_of(ours).removeprefix(f"{registry.rstrip('/')}/")
     there = image_of(deployed)

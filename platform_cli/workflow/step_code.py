@@ -11,6 +11,8 @@ import re
 import sys
 from pathlib import Path
 
+from platform_cli.errors import UsageError
+
 PREFIX = "training-steps-"
 MAX_BYTES = 500_000
 """A ConfigMap holds 1 MiB at most, and etcd keeps every version of it."""
@@ -23,12 +25,13 @@ def step_code_files(folder: Path) -> dict[str, bytes]:
     """The Python files of a folder by name, sorted: keys and values of the ConfigMap.
 
     Raises:
-        ValueError: they are too large for a ConfigMap.
+        UsageError: they are too large for a ConfigMap.
     """
     files = {path.name: path.read_bytes() for path in sorted(folder.glob("*.py"))}
     size = sum(map(len, files.values()))
     if size > MAX_BYTES:
-        raise ValueError(f"{folder}: {size} bytes of step code, a ConfigMap of ours may hold {MAX_BYTES}")
+        hint = "data belongs into an artifact, libraries into the steps' image; every .py file of that folder is sent"
+        raise UsageError(f"{folder}: {size} bytes of step code, a ConfigMap of ours may hold {MAX_BYTES}", hint=hint)
     return files
 
 
