@@ -136,8 +136,15 @@ def test_the_same_rows_give_the_same_predictions(journey: Journey) -> None:
 
 
 def test_models_are_listed_alike(journey: Journey) -> None:
-    listed = [user.json("model", "list").documents[0] for user in (journey.cluster, journey.embedded)]
+    users = (journey.cluster, journey.embedded)
+    listed = [user.json("model", "list").documents[0] for user in users]
     assert listed[0].keys() == listed[1].keys()
+    for part in ("models", "endpoints"):
+        assert {key for item in listed[0][part] for key in item} == {key for item in listed[1][part] for key in item}
+    got = [user.json("model", "get", "iris").documents[0] for user in users]
+    assert got[0].keys() == got[1].keys()
+    served = [(one["endpoint"]["name"], one["endpoint"]["state"], one["endpoint"]["reason"]) for one in got]
+    assert served == [("iris", "ready", "")] * 2
 
 
 def test_argo_runs_the_template_that_was_deployed(journey: Journey, kubernetes: Kubernetes) -> None:
