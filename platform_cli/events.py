@@ -60,12 +60,13 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeStarted:
-    """A node of a run begins."""
+    """A node of a run begins; `within` is the node of the graph that it belongs to, empty for the outermost."""
 
     run: str
     node: str
     name: str
     kind: str
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

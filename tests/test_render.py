@@ -204,6 +204,31 @@ def test_a_terminal_shows_what_runs_and_what_is_next_and_is_left_in_order(end: s
     assert seen.rindex("\x1b[?25h") > seen.rindex("\x1b[?25l")
 
 
+TREE = """
+from platform_cli.events import NodeStarted, RunStarted
+from platform_cli.render.live import LiveScreen
+import io
+screen = LiveScreen(io.StringIO(), verbose=False)
+def start(node, kind, within=""):
+    screen.emit(NodeStarted(run="r", node=node, name=node, kind=kind, within=within))
+start("r", "DAG")
+start("load", "Retry", "r")
+start("prepare", "DAG", "r")
+start("tidy", "Steps", "prepare")
+start("clean", "Pod", "tidy")
+start("scale", "Pod", "prepare")
+start("clean(0)", "Attempt", "tidy")
+from rich.console import Console
+Console(width=40).print(screen)
+"""
+
+
+def test_steps_stand_below_the_graphs_that_they_belong_to() -> None:
+    done = subprocess.run([sys.executable, "-c", TREE], capture_output=True, text=True, check=True)
+    lines = [line[2:].split("0.0 s")[0].rstrip() for line in done.stdout.splitlines()]
+    assert lines == ["load", "prepare", "  tidy", "    clean", "  scale"]
+
+
 def test_no_color_is_respected() -> None:
     seen = run_on_terminal(textwrap.dedent(DRIVER).replace("END", ENDS["well"]), NO_COLOR="1")
     assert "\x1b[32m" not in seen

@@ -40,6 +40,8 @@ class LiveScreen(TextScreen):
         super().__init__(stream, verbose=verbose)
         self._console = Console(file=stream, highlight=False, soft_wrap=True)
         self._running: dict[str, tuple[str, float]] = {}
+        self._graphs: dict[str, tuple[str, str]] = {}
+        self._within: dict[str, str] = {}
         self._waiting: list[str] = []
         self._forwards: dict[str, Forwarded] = {}
         self._live: Live | None = None
@@ -68,11 +70,34 @@ class LiveScreen(TextScreen):
         if self._forwards:
             return _forward_table(self._forwards.values())
         table = Table.grid(padding=(0, 1))
-        for label, since in self._running.values():
-            table.add_row(Spinner("dots"), label, Text(format_seconds(time.monotonic() - since), "dim"))
+        shown: set[str] = set()
+        for key, (label, since) in tuple(self._running.items()):
+            around = self._list_around(key)
+            for depth, graph in enumerate(around):
+                if graph not in shown:
+                    shown.add(graph)
+                    table.add_row("", Text("  " * depth + self._graphs[graph][0], "dim"), "")
+            indented = "  " * len(around) + label
+            table.add_row(Spinner("dots"), indented, Text(format_seconds(time.monotonic() - since), "dim"))
         if self._waiting:
             table.add_row("", Text(f"next: {self._waiting[0]}", "dim"), "")
         return table
+
+    def _list_around(self, key: str) -> list[str]:
+        """The graphs around a step, the outermost first; the run's own is not worth a line."""
+        found: list[str] = []
+        graph = self._within.get(key, "")
+        while graph in self._graphs and self._graphs[graph][1]:
+            found.insert(0, graph)
+            graph = self._graphs[graph][1]
+        return found
+
+    def _begin(self, event: NodeStarted) -> None:
+        if event.kind in STEP_KINDS:
+            self._within[event.node] = event.within
+            self._running[event.node] = (event.name, time.monotonic())
+        else:
+            self._graphs[event.node] = (event.name, event.within)
 
     def _follow(self, event: Event) -> None:
         match event:
@@ -86,8 +111,8 @@ class LiveScreen(TextScreen):
                     self._waiting[self._waiting.index(event.title) + 1 :] if event.title in self._waiting else []
                 )
                 self._running[event.stage] = (f"{event.index}/{event.total} {event.title}", time.monotonic())
-            case NodeStarted() if event.kind in STEP_KINDS:
-                self._running[event.node] = (event.name, time.monotonic())
+            case NodeStarted():
+                self._begin(event)
             case ResourceProgress() if event.phase == "started":
                 self._running[event.address] = (f"{event.action} {event.address}", time.monotonic())
             case ResourceProgress() if event.phase in ("finished", "failed"):

@@ -147,7 +147,8 @@ class Teller:
         has_started = self.phases.get(node["id"], "Pending") != "Pending"
         if node["phase"] == "Pending" or node["phase"] in _NEVER_RUN or has_started:
             return
-        yield NodeStarted(run=run, node=node["id"], name=node["displayName"], kind=kind_of(node))
+        within = str(node.get("boundaryID") or "")
+        yield NodeStarted(run=run, node=node["id"], name=node["displayName"], kind=kind_of(node), within=within)
         if node["type"] == "Suspend" and node["phase"] == "Running":
             hint = f"continue it with: mlops pipeline submit --resume {run}"
             yield Notice(level="hint", text=f"{node['displayName']} waits for a person; {hint}")

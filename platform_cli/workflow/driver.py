@@ -172,8 +172,8 @@ class Driver:
             if node.fulfilled:
                 self.emit(self._finished(node))
             elif node.phase == "Running" and before in (None, "Pending"):
-                name = node.display_name
-                self.emit(NodeStarted(run=self.run.name, node=node.id, name=name, kind=_kind(node)))
+                name, within = node.display_name, node.boundary_id
+                self.emit(NodeStarted(run=self.run.name, node=node.id, name=name, kind=_kind(node), within=within))
 
     def _finished(self, node: Node) -> NodeFinished:
         summary = node.outputs.parameter("summary") if node.outputs is not None else None
