@@ -12,6 +12,7 @@ import pytest
 from kubernetes_stand_in import KubernetesStandIn, Reply, refusal
 from own_chart import OPERATORS, SCIENTISTS, VIEWERS, may, of_kind
 
+from platform_cli.errors import NotFoundError
 from platform_cli.serving.kserve_assembly import GATEWAY, open_serving
 from platform_cli.serving.kserve_gateway import Entrance, answers, find_address
 from platform_cli.serving.kserve_manifest import Sizing, Wish, build_route, build_service
@@ -176,6 +177,22 @@ def test_a_prediction_goes_through_the_gateway_that_answers(door: Door) -> None:
         serving = open_serving(Kubernetes(api.access()), NOWHERE, ["gateway"])
         with serving.connect(MODEL_NAME) as url:
             assert url == f"http://127.0.0.1:{door.server_port}/v2/models/Gr%C3%B6%C3%9Fe%201"
+
+
+def test_where_the_gateway_does_not_answer_a_forward_is_opened(door: Door) -> None:
+    """There is no such Service here, which only a forward would miss."""
+    door.shutdown()
+    door.server_close()
+    replies = {
+        **SERVED,
+        SERVICE: [Reply(applied())],
+        THE_GATEWAY: [Reply(gateway("127.0.0.1", port=door.server_port))],
+        f"GET {ROUTES}": [page(route())],
+    }
+    with KubernetesStandIn(replies) as api:
+        serving = open_serving(Kubernetes(api.access()), NOWHERE, ["gateway"])
+        with pytest.raises(NotFoundError, match=f"{WISH.name}-predictor"), serving.connect(MODEL_NAME):
+            pass
 
 
 ROUTE_KIND, GATEWAY_KIND = "httproutes.gateway.networking.k8s.io", "gateways.gateway.networking.k8s.io"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from kserve_fixtures import DEADLINE_S, FLOWERS, POD_SECURITY, RESTRICTED, RUNTIME, SERVING_IMAGE, Site, runtime
 from pipeline_fixtures import TrainedModel
-from serving_fixtures import call
+from serving_fixtures import call, make_rule, register
 
 from platform_cli.cluster.access import Access
 from platform_cli.cluster.health import inspect_models
@@ -30,6 +30,7 @@ from platform_cli.errors import (
     ToolError,
     UsageError,
 )
+from platform_cli.events import Event, Notice
 from platform_cli.serving.client import predict
 from platform_cli.serving.interface import Endpoint, ServingState, Size
 from platform_cli.serving.kserve_manifest import (
@@ -181,6 +182,31 @@ def test_models_are_listed_with_their_state(rule: Site) -> None:
     assert endpoints[RULE] == rule.serving().get(RULE)
     assert endpoints[RULE].url.endswith(".svc.cluster.local/v2/models/Rule%20of%20thumb")
     assert {endpoint.outcome for endpoint in rule.serving().restore()} == {"unchanged"}
+
+
+def test_what_will_not_scale_is_told(rule: Site) -> None:
+    told: list[Event] = []
+    deploy(rule, f"{RULE}@champion", emit=told.append)
+    texts = [event.text for event in told if isinstance(event, Notice) and event.level == "warning"]
+    measured = rule.kubernetes.find_kind("metrics.k8s.io/v1beta1", "PodMetrics") is not None
+    assert [text.partition(":")[0] for text in texts] == ([] if measured else ["no pods are added beyond 1"])
+
+
+def test_a_model_without_an_example_is_served_and_that_is_told(models: Site) -> None:
+    rule_of_thumb, _, signature = make_rule(0.0)
+    with models.registry.hold() as uri:
+        register(uri, "unexampled", (rule_of_thumb, None, signature))
+    told: list[Event] = []
+    fixed = Size(min_replicas=1, max_replicas=1)
+    try:
+        assert deploy(models, "unexampled", size=fixed, emit=told.append).state is ServingState.READY
+        assert ask(models, "unexampled")[0]["prediction"] == "setosa"
+    finally:
+        models.serving().undeploy("unexampled")
+    (notice,) = told
+    assert isinstance(notice, Notice)
+    assert notice.level == "warning"
+    assert notice.text.startswith("unexampled/1 has no input example that can be fetched")
 
 
 @pytest.mark.parametrize(
