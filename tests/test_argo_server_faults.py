@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -279,8 +280,10 @@ def test_each_way_that_the_hint_shows_is_one(certificate: Path, monkeypatch: pyt
         environ = {"ARGO_SERVER": server.url, "ARGO_TOKEN": "t"}
         trusting = open_server_engine({**environ, "ARGO_INSECURE_SKIP_VERIFY": "true"}, namespace="argo")
         assert trusting is not None
-        with pytest.warns(match="Unverified HTTPS request"):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
             trusting.api.ping()
+        assert told == []
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         careful = open_server_engine(environ, namespace="argo")
         assert careful is not None
@@ -291,6 +294,17 @@ def test_each_way_that_the_hint_shows_is_one(certificate: Path, monkeypatch: pyt
 def test_tls_to_a_server_without_it_says_so() -> None:
     with ArgoServerStandIn({}) as server, pytest.raises(PreflightError, match="TLS failed") as caught:
         ServerApi(server.url.replace("http", "https"), "t", "argo").ping()
+    assert "ARGO_SECURE=false" in caught.value.hint
+
+
+def test_no_tls_to_a_server_that_has_it_says_so() -> None:
+    """The words are those of Go's own server."""
+    answer = Answer(b"Client sent an HTTP request to an HTTPS server.\n", 400, (("Content-Type", "text/plain"),))
+    with (
+        ArgoServerStandIn({f"GET {RUN}": [answer]}) as server,
+        pytest.raises(PreflightError, match="TLS only") as caught,
+    ):
+        open_api(server).find("r")
     assert "ARGO_SECURE=false" in caught.value.hint
 
 

@@ -199,9 +199,13 @@ class Server:
 
     def _open(self) -> Any:
         if self._client is None:
+            import urllib3
             from argo_workflows.api_client import ApiClient
             from argo_workflows.configuration import Configuration
 
+            if not self._verify:
+                # Whoever said so knows, and would be told at each request.
+                urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
             configuration = Configuration(host=self.url)
             configuration.verify_ssl = self._verify
             configuration.retries = False

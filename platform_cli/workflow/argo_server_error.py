@@ -13,6 +13,7 @@ _UNTRUSTED = (
 )
 _NO_SUCH_PAGE = "404 page not found"
 """What a Go server says of a path that it does not know; Argo's own words are JSON."""
+_SPEAKS_TLS = "HTTP request to an HTTPS server"
 
 
 def explain(url: str, status: int, body: str | bytes | None) -> MlopsError:
@@ -22,7 +23,7 @@ def explain(url: str, status: int, body: str | bytes | None) -> MlopsError:
     return _explain_refusal(url, status, read_message(body) or f"HTTP {status}")
 
 
-def _explain_refusal(url: str, status: int, message: str) -> MlopsError:
+def _explain_refusal(url: str, status: int, message: str) -> MlopsError:  # noqa: PLR0911 - one return per reason
     match status:
         case 401:
             return PreflightError(
@@ -38,6 +39,10 @@ def _explain_refusal(url: str, status: int, message: str) -> MlopsError:
             return PreflightError(f"Argo's server at {url} is not ready: {message}", hint="see that it is well")
         case 404:
             return NotFoundError(message, hint="see what is there: mlops pipeline list")
+        case 400 if _SPEAKS_TLS in message:
+            return PreflightError(
+                f"Argo's server at {url} speaks TLS only", hint="leave ARGO_SECURE=false out, or ask for https://"
+            )
         case 500:
             return ToolError(f"Argo's server failed: {message}", hint="run it again; if it stays so, look at its log")
         case _:
