@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 WORKFLOWS, CRON_WORKFLOWS = "workflows.argoproj.io", "cronworkflows.argoproj.io"
 APPLICATION_SETS = "applicationsets.argoproj.io"
+_POLICY = "persistentVolumeReclaimPolicy"
 _LIVE_PHASES = frozenset({"", "Pending", "Running"})
 # What we write on an Application, and on a workflow.
 _LABELS = (PART_OF, {"app.kubernetes.io/managed-by": "mlops"})
@@ -116,13 +117,26 @@ def list_claims(kubernetes: Kubernetes, ownership: Ownership) -> tuple[str, ...]
 def list_volumes(kubernetes: Kubernetes, ownership: Ownership, claims: Collection[str]) -> tuple[str, ...]:
     """PersistentVolumes that are, or were last, bound to these claims, or to any in namespaces of ours."""
     spaces = [name for name in list_namespaces(ownership.components) if ownership.namespaces.get(name, True)]
-    bound = [
-        (item["metadata"]["name"], item["spec"].get("claimRef") or {}) for item in kubernetes.list(PERSISTENT_VOLUME)
-    ]
-    places = [
-        (name, claim.get("namespace", ""), f"{claim.get('namespace')}/{claim.get('name')}") for name, claim in bound
-    ]
-    return tuple(f"{name} of {claim}" for name, space, claim in places if space in spaces or claim in claims)
+    bound = [(item, _claim_of(item)) for item in kubernetes.list(PERSISTENT_VOLUME)]
+    found = [(item, claim) for item, claim in bound if claim in claims or claim.partition("/")[0] in spaces]
+    return tuple(f"{item['metadata']['name']} of {claim}" for item, claim in found)
+
+
+def list_returning(kubernetes: Kubernetes, claims: Collection[str]) -> tuple[str, ...]:
+    """PersistentVolumes that their driver deletes once these claims are gone, and has not failed to."""
+    found = (item for item in kubernetes.list(PERSISTENT_VOLUME) if _claim_of(item) in claims)
+    return tuple(
+        f"volume {key_of(item)}" for item in found if item["spec"].get(_POLICY) == "Delete" and not _failed(item)
+    )
+
+
+def _failed(volume: KubernetesObject) -> bool:
+    return (volume.get("status") or {}).get("phase") == "Failed"
+
+
+def _claim_of(volume: KubernetesObject) -> str:
+    claim = volume["spec"].get("claimRef") or {}
+    return f"{claim.get('namespace', '')}/{claim.get('name', '')}"
 
 
 def list_balancers(kubernetes: Kubernetes, ownership: Ownership) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from platform_cli.cluster.remains import (
     WORKFLOWS,
     find_delegated_here,
     list_claims,
+    list_returning,
     list_workflows,
     look_for_ours,
     select_ours,
@@ -140,8 +141,13 @@ class Remover:
         for key in found:
             namespace, _, name = key.partition("/")
             kubernetes.delete(PERSISTENT_VOLUME_CLAIM, name, namespace)
-        left = self._wait_gone(lambda: list_claims(kubernetes, ownership), "claims go", emit)
-        return f"{len(found) - len(left)} deleted" + (f"; still there: {', '.join(left)}" if left else "")
+
+        def look() -> tuple[str, ...]:
+            return (*list_claims(kubernetes, ownership), *list_returning(kubernetes, found))
+
+        left = self._wait_gone(look, "claims and their volumes go", emit)
+        gone = [key for key in found if key not in left]
+        return f"{len(gone)} deleted" + (f"; still there: {', '.join(left)}" if left else "")
 
     def remove_crds(self, work: RemoveCrds, emit: Emit) -> str:
         """Delete CRDs that are ours, and with them every resource of theirs; wait until they are gone."""
