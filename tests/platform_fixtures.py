@@ -28,6 +28,7 @@ from platform_cli.config import Config
 from platform_cli.events import Emit, Event, Notice, StageFinished, StageStarted
 from platform_cli.layout import Layout
 from platform_cli.plan import Plan
+from platform_cli.restore import restore as run_restore
 from platform_cli.target import CloudName, Env, Target
 from platform_cli.tools.kubernetes import Kubernetes
 from platform_cli.tools.kubernetes_kind import NAMESPACE
@@ -149,6 +150,10 @@ class Cluster:
     def upgrade(self, **options: Any) -> Plan:
         home = self.layout.home(TARGET.name)
         return run_upgrade(self.cloud, TARGET, home, confirm=lambda _: None, emit=self.heard.append, **options)
+
+    def restore(self, name: str) -> tuple[str, ...]:
+        home = self.layout.home(TARGET.name)
+        return run_restore(self.cloud, TARGET, home, name, confirm=lambda _: None, emit=self.heard.append)
 
     def deploy_and_die(self, stage: str) -> int | None:
         """Deploy in a process that is killed a moment after a stage began; returns how it ended."""

@@ -17,15 +17,17 @@ from typing import Any
 
 import pytest
 from own_chart import of_kind
-from platform_fixtures import IMAGE, TARGET, Cluster, make_deployment, make_object
+from platform_fixtures import IMAGE, TARGET, Cluster, make_crd, make_deployment, make_object
 
 from platform_cli.cluster.execution import run_inside
-from platform_cli.errors import DeadlineError
+from platform_cli.errors import DeadlineError, RefusedError, ToolError
 from platform_cli.tools.kubernetes_kind import DEPLOYMENT, NAMESPACE, POD, Kind
 
 pytestmark = pytest.mark.cluster
 
 TRACKING = "docker.io/library/mlops-tracking:0.1.0"
+# The same image, as another tag would be: only the names are compared.
+NEWER = "library/mlops-tracking:0.1.0"
 URI = "--backend-store-uri=sqlite:////mlflow/mlflow.db"
 SERVE = """
 import contextlib, sqlite3, threading
@@ -237,3 +239,78 @@ def test_artifacts_on_the_cluster_are_in_the_backup_unless_they_are_left_out(
     assert sizes == {"1/a/model.pkl": 3_000_000, "1/b/MLmodel": 10}
     assert "copies 2 artifacts of MLflow's, 3.0 MB; --no-artifacts leaves them out" in cluster.said()
     assert "2 artifacts (3.0 MB)" in cluster.details()["backup"]
+
+
+CHANGE = """
+import contextlib, sqlite3
+with contextlib.closing(sqlite3.connect('/mlflow/mlflow.db')) as database, database:
+    database.execute("INSERT INTO experiments VALUES ('later')")
+"""
+READ = """
+import contextlib, sqlite3
+with contextlib.closing(sqlite3.connect('/mlflow/mlflow.db')) as database:
+    print(database.execute('SELECT version_num FROM alembic_version').fetchall())
+    print(database.execute('SELECT name FROM experiments').fetchall())
+"""
+
+
+def ask(cluster: Cluster, script: str) -> str:
+    """What a script says in the server's container."""
+    space = cluster.space("mlflow")
+    pods = cluster.kubernetes.list(POD, space, labels="app.kubernetes.io/name=mlflow")
+    [pod] = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    argv = ("python", "-c", script)
+    said = run_inside(cluster.kubernetes, pod["metadata"]["name"], space, argv, container="mlflow", timeout_s=60)
+    return b"".join(said).decode()
+
+
+def test_a_backup_is_put_back_with_the_server_that_it_fits(served: Cluster) -> None:
+    group = f"{served.prefix}.mlops.test"
+    crd = make_crd(group, "Thing", "things")
+    served.add("first", make_deployment("first"), crds=[crd], owns=(f"things.{group}",), health=("deployment/first",))
+    served.deploy()
+    things = served.kubernetes.find_kind(f"{group}/v1", "Thing")
+    assert things is not None
+    for name, owners in (("kept", []), ("made", [{"apiVersion": "v1", "kind": "Pod", "name": "gone", "uid": "1"}])):
+        thing = make_object("Thing", name, f"{group}/v1", size=1)
+        thing["metadata"] |= {"namespace": served.space("first"), "ownerReferences": owners}
+        served.kubernetes.create(thing)
+    # A newer server, as an upgrade brings it: under another tag, with a migration.
+    newer = SERVE.replace("('a1',)", "('b2',)")
+    objects = make_server({"image": NEWER, **python(newer, URI)}, initContainers=[migrate_to("b2")])
+    served.add("mlflow", *objects, version="1.1.0", needs=("first",), health=("deployment/mlflow",))
+    served.upgrade()
+    ask(served, CHANGE)
+    assert ask(served, READ) == "[('b2',)]\n[('kept',), ('later',)]\n"
+    served.kubernetes.delete(things, "kept", served.space("first"))
+    served.kubernetes.delete(things, "made", served.space("first"))
+    [backup] = served.layout.home(TARGET.name).backups.iterdir()
+    for _ in range(2):
+        lines = served.restore(backup.name)
+        assert "1 resources applied" in lines
+        assert "MLflow's database put back, schema a1" in lines
+        assert ask(served, READ) == "[('a1',)]\n[('kept',)]\n"
+    assert versions(served)["mlflow"] == "1.0.0"
+    kept = served.kubernetes.get(things, "kept", served.space("first"))
+    assert kept is not None
+    assert kept["size"] == 1
+    assert served.kubernetes.get(things, "made", served.space("first")) is None
+    assert served.kubernetes.get(POD, "mlflow-restore", served.space("mlflow")) is None
+    # What is on the cluster now is older than this mlops once more.
+    with pytest.raises(RefusedError, match="would get another version"):
+        served.deploy()
+    served.upgrade()
+    assert ask(served, READ) == "[('b2',)]\n[('kept',)]\n"
+
+
+def test_a_broken_copy_leaves_the_file_and_the_server(served: Cluster) -> None:
+    served.add("first", make_deployment("first"), version="1.1.0", health=("deployment/first",))
+    served.upgrade()
+    [backup] = served.layout.home(TARGET.name).backups.iterdir()
+    whole = gzip.decompress((backup / "mlflow.db.gz").read_bytes())
+    (backup / "mlflow.db.gz").write_bytes(gzip.compress(whole[: len(whole) // 2]))
+    with pytest.raises(ToolError, match="python in pod mlflow-restore failed"):
+        served.restore(str(backup))
+    served.deploy()
+    assert ask(served, READ) == "[('a1',)]\n[('kept',)]\n"
+    assert served.kubernetes.get(POD, "mlflow-restore", served.space("mlflow")) is None

@@ -39,6 +39,7 @@ COMMANDS: dict[str, _Entry] = {
     "deploy": _Entry(_PLATFORM, "Create or update the platform.", "deploy"),
     "status": _Entry(_REPORT, "Tell the truth about each layer of the platform.", "status"),
     "upgrade": _Entry("platform_cli.cli.upgrade", "Move components to the versions of this mlops.", "upgrade"),
+    "restore": _Entry("platform_cli.cli.upgrade", "Put a backup of an upgrade back.", "restore"),
     "destroy": _Entry(_PLATFORM, "Remove the platform and prove that nothing is left.", "destroy"),
     "port-forward": _Entry("platform_cli.cli.forward", "Bring dashboards and models to this machine.", "port-forward"),
     "pipeline": _Entry("platform_cli.cli.pipeline", "Lint, submit and follow workflow runs."),

@@ -1,4 +1,4 @@
-"""The command that moves components to newer versions."""
+"""The commands that move components to newer versions, and put back what was before."""
 
 from __future__ import annotations
 
@@ -54,6 +54,35 @@ def upgrade(
             emit=context.screen.emit,
             allow_replace=allow_replace,
             artifacts=not no_artifacts,
+        )
+
+
+@app.command()
+def restore(
+    backup: Annotated[str, typer.Argument(help="Name below backups, such as 2026-11-21T19-43-53Z, or its path.")],
+    cloud: CloudOption = None,
+    env: EnvOption = None,
+    config: ConfigOption = None,
+    output: OutputOption = Output.TEXT,
+    yes: YesOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Put a backup of an upgrade back.
+
+    Custom resources are applied again, and MLflow gets its SQLite file and the server that the file fits.
+    """
+    from platform_cli.cli.question import confirm
+    from platform_cli.restore import restore as run_restore
+
+    with load_context(cloud=cloud, env=env, config=config, output=output, verbose=verbose) as context:
+        question = f"Put {backup} back on {context.target}? What MLflow got since then is lost."
+        run_restore(
+            context.cloud,
+            context.target,
+            context.home,
+            backup,
+            confirm=lambda _: confirm(question, yes=yes),
+            emit=context.screen.emit,
         )
 
 

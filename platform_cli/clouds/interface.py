@@ -12,6 +12,7 @@ from platform_cli.plan import Operation
 
 if TYPE_CHECKING:
     from platform_cli.clouds.terraform.state_place import StatePlace
+    from platform_cli.cluster.restore import Saved
     from platform_cli.doctor import Check
     from platform_cli.events import Emit, Event
     from platform_cli.serving.interface import Serving
@@ -164,6 +165,9 @@ class Upgrades(Protocol):
 
     def roll_back(self, before: Facts, done: Collection[str], emit: Emit) -> tuple[str, ...]:
         """Bring what moved since `before` back, but the stages that are `done`; returns lines about what moved."""
+
+    def restore(self, saved: Saved, emit: Emit) -> tuple[str, ...]:
+        """Put a backup back; returns lines about it."""
 
 
 @runtime_checkable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -15,14 +15,23 @@ if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
 
 _PROTOCOL = "v4.channel.k8s.io"
-_OUT, _ERR, _STATUS = 1, 2, 3
+_IN, _OUT, _ERR, _STATUS = 0, 1, 2, 3
 _TAIL_BYTES = 4000
 
 
 def run_inside(
-    kubernetes: Kubernetes, pod: str, namespace: str, argv: Sequence[str], *, container: str, timeout_s: float
+    kubernetes: Kubernetes,
+    pod: str,
+    namespace: str,
+    argv: Sequence[str],
+    *,
+    container: str,
+    timeout_s: float,
+    given: Iterable[bytes] | None = None,
 ) -> Iterator[bytes]:
-    """What the program writes to its standard output, as it comes; it gets no input.
+    """What the program writes to its standard output, as it comes.
+
+    `given` is its input, sent before anything is read; the program must know where that ends, and say little till then.
 
     Raises:
         ToolError: it cannot be started, or fails; `details` has the end of what it said about it.
@@ -32,7 +41,10 @@ def run_inside(
     what = f"{argv[0]} in pod {pod}"
     errors = b""
     try:
-        connection = _dial(kubernetes, pod, namespace, argv, container=container, timeout_s=timeout_s)
+        streams = ("stdout", "stderr") if given is None else ("stdin", "stdout", "stderr")
+        connection = _dial(kubernetes, pod, namespace, argv, streams, container=container, timeout_s=timeout_s)
+        for chunk in given or ():
+            connection.send_binary(bytes([_IN]) + chunk)
         while message := connection.recv():
             channel, data = message[0], message[1:]
             if channel == _OUT and data:
@@ -67,13 +79,21 @@ def read_head(chunks: Iterator[bytes], what: str) -> tuple[dict[str, Any], bytes
 
 
 def _dial(
-    kubernetes: Kubernetes, pod: str, namespace: str, argv: Sequence[str], *, container: str, timeout_s: float
+    kubernetes: Kubernetes,
+    pod: str,
+    namespace: str,
+    argv: Sequence[str],
+    streams: Sequence[str],
+    *,
+    container: str,
+    timeout_s: float,
 ) -> Any:
     import websocket
 
     access = kubernetes.access
     headers, context = kubernetes.transport.connect_options()
-    asked = [("container", container), ("stdout", "true"), ("stderr", "true"), *(("command", word) for word in argv)]
+    open_streams = [(name, "true") for name in streams]
+    asked = [("container", container), *open_streams, *(("command", word) for word in argv)]
     return websocket.create_connection(
         f"ws{access.server.removeprefix('http')}{POD.path(namespace, pod, 'exec')}?{urlencode(asked)}",
         timeout=timeout_s,

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from platform_cli.cluster.ownership import Ownership
     from platform_cli.cluster.package import Package
     from platform_cli.cluster.removal import Remover
+    from platform_cli.cluster.restore import Saved
     from platform_cli.config import Config
     from platform_cli.events import Emit
     from platform_cli.serving.interface import Serving
@@ -185,6 +186,12 @@ class ClusterPlatform:
         return roll_back(
             self._sight, self.components, before, done=done, backups=backups, deadline_s=deadline_s, emit=emit
         )
+
+    def restore(self, saved: Saved, emit: Emit) -> tuple[str, ...]:
+        """Put a backup back; returns lines about it."""
+        from platform_cli.cluster.restore import restore
+
+        return restore(self._sight, self.components, saved, deadline_s=self._deadline_s, emit=emit)
 
     def prove_gone(self, before: ClusterFacts | None, *, keep_data: bool) -> Proof:
         """Look for anything that is left; `before` is what was there before the removals."""

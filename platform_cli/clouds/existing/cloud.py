@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from platform_cli.clouds.interface import Look
     from platform_cli.cluster.platform import ClusterPlatform
+    from platform_cli.cluster.restore import Saved
     from platform_cli.config import Config
     from platform_cli.doctor import Check
     from platform_cli.events import Emit
@@ -99,6 +100,10 @@ class ExistingCloud:
     def roll_back(self, before: Facts, done: Collection[str], emit: Emit) -> tuple[str, ...]:
         """See `Upgrades.roll_back`."""
         return self._platform.roll_back(before.cluster, done, self._home.backups, emit)
+
+    def restore(self, saved: Saved, emit: Emit) -> tuple[str, ...]:
+        """See `Upgrades.restore`."""
+        return self._platform.restore(saved, emit)
 
     def inspect(self, *, refresh: bool = False) -> tuple[Layer, ...]:  # noqa: ARG002 - it is always asked
         """See `Cloud.inspect`."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from platform_cli.clouds.interface import Look, Proof
     from platform_cli.clouds.terraform.provider import Provider
     from platform_cli.clouds.terraform.state import Record
+    from platform_cli.cluster.restore import Saved
     from platform_cli.config import Config
     from platform_cli.doctor import Check
     from platform_cli.events import Emit
@@ -133,6 +134,10 @@ class TerraformCloud:
     def roll_back(self, before: Facts, done: Collection[str], emit: Emit) -> tuple[str, ...]:
         """See `Upgrades.roll_back`."""
         return self._composition.platform.roll_back(before.cluster, done, self._home.backups, emit)
+
+    def restore(self, saved: Saved, emit: Emit) -> tuple[str, ...]:
+        """See `Upgrades.restore`."""
+        return self._composition.require("components").restore(saved, emit)
 
     def prove_gone(self, before: Facts, *, keep_data: bool) -> Proof:
         """See `Cloud.prove_gone`."""
