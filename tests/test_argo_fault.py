@@ -76,6 +76,23 @@ def test_a_run_is_followed_over_a_network_that_comes_and_goes(bench: Bench) -> N
     assert isinstance(bench.events[-1], RunFinished)
 
 
+def test_logs_go_on_after_an_api_that_was_away_for_longer_than_a_request_waits(bench: Bench) -> None:
+    access = open_cluster()
+    with open_proxy(access) as proxy:
+        kubernetes = Kubernetes(through(access, proxy.port), patience_s=0.5)
+        name = bench.submit(SLOW.replace("template: give, ", "template: say, "))
+
+        def tell(event: Event) -> None:
+            bench.events.append(event)
+            if isinstance(event, LogLine) and not proxy.dropped:
+                proxy.cut(for_s=5)
+
+        workflow = ArgoEngine(kubernetes, bench.namespace, patience=QUICK).run(name, tell)
+    assert proxy.dropped, "nothing was cut"
+    assert workflow["status"]["phase"] == "Succeeded"
+    assert bench.logs() == [*(f"line {number}" for number in range(1, 9)), "hello"]
+
+
 def test_a_killed_watcher_leaves_a_run_that_another_one_brings_home(bench: Bench) -> None:
     name = bench.submit(SLOW)
     program = (
