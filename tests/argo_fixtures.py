@@ -223,26 +223,27 @@ def start_server(program: str, folder: Path) -> Iterator[str]:
             process.wait(30)
 
 
-def become_scientist(kubernetes: Kubernetes, namespace: str) -> Kubernetes:
-    """The cluster as a data scientist has it, with the namespace in the place of `argo`."""
+def become_scientist(kubernetes: Kubernetes, namespace: str, *spaces: str) -> Kubernetes:
+    """The cluster as a data scientist has it, with the namespace in the place of `argo`, or of these spaces."""
     access = kubernetes.access
     context = {"cluster": "c", "user": "scientist", "namespace": namespace}
     kubeconfig = {
         **access.kubeconfig,
         "clusters": [{"name": "c", "cluster": access.cluster}],
-        "users": [{"name": "scientist", "user": {"token": make_token(kubernetes, namespace)}}],
+        "users": [{"name": "scientist", "user": {"token": make_token(kubernetes, namespace, *spaces)}}],
         "contexts": [{"name": "scientist", "context": context}],
         "current-context": "scientist",
     }
     return Kubernetes(Access(kubeconfig, "scientist"))
 
 
-def make_token(kubernetes: Kubernetes, namespace: str) -> str:
-    """A token that may do in one namespace what the platform's chart lets data scientists do in `argo`."""
+def make_token(kubernetes: Kubernetes, namespace: str, *spaces: str) -> str:
+    """A token that may do in one namespace what the platform's chart lets data scientists do in `argo`, or in these."""
     place = {"namespace": namespace, "name": "scientist"}
     subject = {"kind": "ServiceAccount", "name": "scientist", "namespace": namespace}
     kubernetes.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place})
-    for obj in list_grants(place, list_rules(SCIENTISTS, "argo"), subject):
+    rules = [rule for space in spaces or ("argo",) for rule in list_rules(SCIENTISTS, space)]
+    for obj in list_grants(place, rules, subject):
         kubernetes.apply(obj)
     annotations = {"kubernetes.io/service-account.name": "scientist"}
     metadata = {**place, "annotations": annotations}

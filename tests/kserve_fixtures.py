@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from argo_fixtures import become_scientist
 from pipeline_fixtures import TrainedModel
 from serving_fixtures import MEASURES, log_model, make_rule, register, registry_client
 
-from platform_cli.cluster.access import Access
 from platform_cli.serving.kserve_manifest import INFERENCE_SERVICE, make_name
 from platform_cli.serving.kserve_registry import ClusterRegistry
 from platform_cli.serving.kserve_serving import KServeServing
@@ -38,16 +38,17 @@ DEADLINE_S = 180.0
 
 @dataclass(frozen=True)
 class Site:
-    """A namespace in which models are served."""
+    """A namespace in which models are served, by a data scientist; `kubernetes` is the operators' way."""
 
     kubernetes: Kubernetes
+    scientist: Kubernetes
     registry: ClusterRegistry
     namespace: str
     runtime: str
 
     def serving(self, **options: Any) -> KServeServing:
         chosen = {"runtime": self.runtime, "namespace": self.namespace, **options}
-        return KServeServing(self.kubernetes, self.registry, **chosen)
+        return KServeServing(self.scientist, self.registry, **chosen)
 
     def find(self, model: str) -> dict[str, Any] | None:
         return self.kubernetes.get(INFERENCE_SERVICE, make_name(model), self.namespace)
@@ -148,7 +149,7 @@ def has_storage(kubernetes: Kubernetes) -> bool:
 
 
 @pytest.fixture(scope="session")
-def site(access: Access, kubernetes: Kubernetes) -> Iterator[Site]:
+def site(kubernetes: Kubernetes) -> Iterator[Site]:
     """A namespace that enforces Pod Security `restricted`, with MLflow, a runtime and no models."""
     require_kserve(kubernetes)
     name = f"s-{uuid.uuid4().hex[:8]}"
@@ -162,7 +163,8 @@ def site(access: Access, kubernetes: Kubernetes) -> Iterator[Site]:
         for obj in tracking_objects(name):
             kubernetes.apply(obj)
         wait_ready(kubernetes, name, "mlflow")
-        yield Site(kubernetes, ClusterRegistry(access, namespace=name), name, name)
+        scientist = become_scientist(kubernetes, name, "mlops", "mlflow")
+        yield Site(kubernetes, scientist, ClusterRegistry(scientist.access, namespace=name), name, name)
     finally:
         for service in kubernetes.list(INFERENCE_SERVICE, name):
             kubernetes.delete(INFERENCE_SERVICE, service["metadata"]["name"], name)
