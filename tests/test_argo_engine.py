@@ -13,6 +13,7 @@ from argo_fixtures import Bench, find_tree, nodes_of, open_bench, open_local_ben
 from platform_cli.errors import InterruptedByUser, NotFoundError, StateError, UsageError
 from platform_cli.events import Event, NodeFinished, NodeStarted, Notice, RunFinished, RunStarted
 from platform_cli.render.cause import find_cause, name_step
+from platform_cli.tools.kubernetes_kind import CONFIG_MAP
 from platform_cli.workflow.interface import Submission
 
 OPENERS = {"local": open_local_bench, "cluster": open_bench, "server": open_server_bench}
@@ -44,6 +45,16 @@ entrypoint: main
 templates:
   - name: main
     dag: {tasks: [{name: long, template: wait}]}
+"""
+MEMOIZED = """\
+entrypoint: main
+templates:
+  - name: main
+    dag: {tasks: [{name: keep, template: keep}]}
+  - name: keep
+    memoize: {key: one, maxAge: 24h, cache: {configMap: {name: CACHE}}}
+    container: {image: IMAGE, command: [sh, -c, "echo kept > /tmp/o"]}
+    outputs: {parameters: [{name: o, valueFrom: {path: /tmp/o}}]}
 """
 ASK = """\
 entrypoint: main
@@ -239,6 +250,10 @@ def test_what_cannot_be_is_refused_with_a_near_name(bench: Bench) -> None:
     for verb in (bench.engine.get, bench.engine.stop, bench.engine.delete, bench.engine.resume):
         with pytest.raises(NotFoundError):
             verb("there-is-none")
+    # In an address these would lead to something else.
+    for wrong in ("", ".", "..", "a/b", "a?b", f"{name}/status"):
+        with pytest.raises(NotFoundError):
+            bench.engine.get(wrong)
 
 
 def test_a_run_that_goes_on_elsewhere_is_told_to_its_end(bench: Bench) -> None:
@@ -250,6 +265,23 @@ def test_a_run_that_goes_on_elsewhere_is_told_to_its_end(bench: Bench) -> None:
     assert (told[0], told[-1]) == (RunStarted, RunFinished)
     assert {"give": "all rows", "say": ""}.items() <= {n: e.summary for n, e in bench.finished().items()}.items()
     assert bench.logs() == ["hello"]
+
+
+def test_what_a_memoized_step_takes_over_is_told_while_it_runs_and_afterwards(bench: Bench) -> None:
+    cache = f"kept-{bench.namespace or 'here'}"
+    first = bench.run(MEMOIZED.replace("CACHE", cache))
+    if "configmaps is forbidden" in nodes_of(first)["keep"].get("message", ""):
+        pytest.skip("this cluster's controller may not keep what is memoized: controller.rbac.writeConfigMaps")
+    bench.events.clear()
+    again = bench.run(MEMOIZED.replace("CACHE", cache))
+    if bench.engine.is_remote:
+        # The controller keeps it beside itself.
+        bench.kubernetes.delete(CONFIG_MAP, cache, "argo")
+    reason = f"memoized in {cache} as one"
+    assert bench.finished()["keep"].reused == reason
+    shown = bench.engine.get(again["metadata"]["name"])
+    assert nodes_of(shown)["keep"]["reuse"] == {"hit": True, "reason": reason, "key": "one"}
+    assert find_tree(shown)[1] == f"keep (reused: {reason})"
 
 
 def test_the_same_name_with_the_same_work_is_one_run(bench: Bench) -> None:

@@ -20,6 +20,7 @@ from platform_cli.workflow.argo_retry import is_suspended
 from platform_cli.workflow.argo_status import FULFILLED, Teller, is_over, list_pods, present, summarise, unpack
 from platform_cli.workflow.argo_submission import make_run
 from platform_cli.workflow.interface import Submission, WorkflowObject, leave
+from platform_cli.workflow.submission import can_be_name
 
 if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
@@ -168,7 +169,7 @@ class RunEngine:
             if not newest:
                 raise NotFoundError("there is no run yet", hint="start one: mlops pipeline submit")
             name = newest[0]["metadata"]["name"]
-        found = self.api.find(name)
+        found = self.api.find(name) if can_be_name(name) else None
         if found is None:
             known = [workflow["metadata"]["name"] for workflow in self.api.list_newest(_NEAR_AMONG)]
             near = difflib.get_close_matches(name, known, n=3)

@@ -156,6 +156,11 @@ def _given(parameter: Parameter, values: Mapping[str, str], problems: list[str])
     return msgspec.structs.replace(parameter, value=value)
 
 
+def can_be_name(text: str) -> bool:
+    """Whether a Kubernetes object may be called so; a path or nothing at all leads elsewhere in an address."""
+    return _NAME.fullmatch(text) is not None
+
+
 def name_run(kind: str, metadata: Metadata, submission: Submission) -> str:
     """The name that was asked for, else the Workflow's own, else the manifest's with five random letters.
 
@@ -163,7 +168,7 @@ def name_run(kind: str, metadata: Metadata, submission: Submission) -> str:
         UsageError: it cannot be the name of a Kubernetes object.
     """
     if submission.name:
-        if _NAME.fullmatch(submission.name) is None or len(submission.name) > _MOST_LETTERS:
+        if not can_be_name(submission.name) or len(submission.name) > _MOST_LETTERS:
             hint = "use lower-case letters, digits and dashes, at most 63 of them"
             raise UsageError(f"{submission.name!r} cannot be the name of a run", hint=hint)
         return submission.name
