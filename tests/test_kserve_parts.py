@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes_stand_in import KubernetesStandIn, Reply, refusal
+from serving_fixtures import Registered
 
-from platform_cli.errors import NotReadyError, RefusedError, UsageError
+from platform_cli.errors import NotReadyError, RefusedError, ToolError, UsageError
 from platform_cli.serving.interface import ServingState, Size
-from platform_cli.serving.kserve_assembly import find_prometheus
+from platform_cli.serving.kserve_assembly import find_prometheus, open_serving
 from platform_cli.serving.kserve_inspection import inspect_service
 from platform_cli.serving.kserve_manifest import (
+    MANAGED,
     SERVICE_LABEL,
     SPEC_HASH,
     Sizing,
@@ -311,6 +313,76 @@ PROMETHEUS_SERVICE = "GET /api/v1/namespaces/monitoring/services/kube-prometheus
 def test_prometheus_is_found_where_the_platform_has_it(replies: dict[str, list[Reply]], url: str) -> None:
     with KubernetesStandIn(replies) as api:
         assert find_prometheus(Kubernetes(api.access())) == url
+
+
+KSERVE = {
+    "GET /apis/serving.kserve.io/v1beta1": [
+        Reply({"resources": [{"kind": "InferenceService", "name": "inferenceservices", "namespaced": True}]})
+    ],
+    f"GET {SERVICES}": [page([])],
+    f"PATCH {SERVICES}/iris": [refusal(422, "Invalid", "that is all this test wants to see")],
+}
+
+
+@pytest.mark.parametrize(
+    ("components", "autoscaler"),
+    [(["kube-prometheus-stack", "keda"], "keda"), (["keda"], "hpa")],
+    ids=["with-prometheus", "without"],
+)
+def test_what_is_selected_decides_what_scales(
+    components: list[str], autoscaler: str, registered_models: Registered
+) -> None:
+    there = {PROMETHEUS_SERVICE: [Reply({"metadata": {"name": "kube-prometheus-stack-prometheus"}})]}
+    with KubernetesStandIn({**KSERVE, **KEDA, **there}) as api:
+        serving = open_serving(Kubernetes(api.access()), Registry(registered_models.uri), components)
+        with pytest.raises(ToolError, match="that is all"):
+            serving.deploy(ModelRef.parse("iris"))
+        (applied,) = (seen.body for seen in api.seen if seen.method == "PATCH")
+    assert applied["metadata"]["annotations"]["serving.kserve.io/autoscalerClass"] == autoscaler
+    assert ("kube-prometheus-stack-prometheus.monitoring" in str(applied)) == (autoscaler == "keda")
+
+
+def stopped(**labels: str) -> dict[str, Any]:
+    """An InferenceService that names no version."""
+    metadata = {"name": "iris", "namespace": "mlops", "labels": labels}
+    return {"metadata": metadata, "spec": {"predictor": {}}}
+
+
+def test_what_others_made_is_not_touched(registered_models: Registered) -> None:
+    theirs = {f"GET {SERVICES}/iris": [Reply(stopped(**{"app.kubernetes.io/managed-by": "Helm"}))]}
+    with KubernetesStandIn({**KSERVE, **theirs}) as api:
+        serving = KServeServing(Kubernetes(api.access()), Registry(registered_models.uri))
+        with pytest.raises(RefusedError, match="InferenceService iris in mlops was not made by mlops") as caught:
+            serving.deploy(ModelRef.parse("iris"))
+        assert {seen.method for seen in api.seen} == {"GET"}
+    assert "mlops model undeploy iris" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        pytest.param([], "inferenceservices.serving.kserve.io iris in mlops", id="the-way-back-is-refused"),
+        pytest.param([Reply(stopped(**MANAGED))], "iris named no version that it served", id="there-is-no-way-back"),
+    ],
+)
+def test_what_goes_wrong_on_the_way_back_is_told_too(
+    before: list[Reply], told: str, registered_models: Registered
+) -> None:
+    replies = {
+        **KSERVE,
+        f"DELETE {SERVICES}/iris": [refusal(403, "Forbidden", "you cannot delete it")],
+        f"GET {PODS}": [page([])],
+        **({f"GET {SERVICES}/iris": before} if before else {}),
+    }
+    with KubernetesStandIn(replies) as api:
+        serving = KServeServing(Kubernetes(api.access()), Registry(registered_models.uri))
+        with pytest.raises(ToolError, match="that is all") as caught:
+            serving.deploy(ModelRef.parse("iris"))
+        applied = [seen.body["spec"]["predictor"]["model"]["storageUri"] for seen in api.seen if seen.method == "PATCH"]
+    assert applied == ["mlflow://models/iris/1"]
+    (first, *_) = caught.value.details
+    assert first.startswith("what was there before is not back: ")
+    assert told in first
 
 
 def choose(size: Size, before: Wish | None = None) -> Sizing:
