@@ -38,7 +38,9 @@ def plan_deploy(
         RefusedError: the saved plan is stale or for another target.
     """
     look = Look(operation=Operation.DEPLOY, emit=emit, saved=saved.terraform if saved else None, offline=offline)
-    stages, facts = cloud.list_stages(), cloud.observe(look)
+    # What others run on a cluster decides what is made there: it is seen first.
+    facts = cloud.observe(look)
+    stages = cloud.list_stages()
     notes = cloud.list_notes(stages, facts) if isinstance(cloud, Upgrades) else ()
     plan = build_plan(Operation.DEPLOY, str(target), stages, facts, notes=notes)
     if saved is not None:

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from target_samples import select
 
 from platform_cli.apply import apply_plan
+from platform_cli.change import plan_deploy
 from platform_cli.clouds.existing import ExistingCloud
+from platform_cli.clouds.interface import Look
 from platform_cli.cluster.difference import compare, differing_paths, find_varying
 from platform_cli.cluster.package import Package
 from platform_cli.cluster.platform import ClusterPlatform
@@ -457,3 +459,25 @@ def test_an_upgrade_neither_skips_a_major_version_nor_goes_back(tmp_path: Path, 
     cloud = SeenCloud(tmp_path, mlflow=installed)
     with pytest.raises(RefusedError, match=why):
         plan_upgrade(cloud, cloud.config.target)
+
+
+class OrderedCloud(SeenCloud):
+    """That cluster, writing down what it is asked."""
+
+    def __init__(self, project: Path) -> None:
+        super().__init__(project)
+        self.asked: list[str] = []
+
+    def observe(self, look: Look) -> Facts:
+        self.asked.append("observe")
+        return super().observe(look)
+
+    def list_stages(self) -> tuple[Stage, ...]:
+        self.asked.append("list_stages")
+        return super().list_stages()
+
+
+def test_what_others_run_is_seen_before_it_is_said_what_should_hold(tmp_path: Path) -> None:
+    cloud = OrderedCloud(tmp_path)
+    plan_deploy(cloud, cloud.config.target)
+    assert cloud.asked == ["observe", "list_stages"]
