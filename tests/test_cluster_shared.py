@@ -15,6 +15,7 @@ from platform_cli.tools.kubernetes_kind import (
     CUSTOM_RESOURCE_DEFINITION,
     NAMESPACE,
     PERSISTENT_VOLUME_CLAIM,
+    SECRET,
     VALIDATING_WEBHOOK,
     Kind,
 )
@@ -35,9 +36,13 @@ def make_theirs(cluster: Cluster, name: str) -> str:
 def install_theirs(cluster: Cluster, name: str, *objects: dict[str, Any]) -> str:
     """Somebody else's release, named and placed as ours would be."""
     space = make_theirs(cluster, name)
+    add_theirs(cluster, space, name, *objects)
+    return space
+
+
+def add_theirs(cluster: Cluster, space: str, name: str, *objects: dict[str, Any]) -> None:
     chart = write_chart(cluster.folder / "theirs" / name, "9.9.9", objects)
     cluster.platform._sight.helm.apply(chart, name=name, namespace=space, values={})
-    return space
 
 
 def make_claim(space: str, name: str, **labels: str) -> dict[str, Any]:
@@ -238,3 +243,17 @@ def test_workflows_of_others_run_on(platform_cluster: Cluster) -> None:
     [left] = cluster.kubernetes.list(CRON_WORKFLOW, space)
     assert left["metadata"]["name"] == "theirs"
     assert not left["spec"].get("suspend")
+
+
+def test_a_secret_that_we_made_up_goes_with_us(platform_cluster: Cluster) -> None:
+    cluster, name = platform_cluster, "kube-prometheus-stack"
+    space = make_theirs(cluster, name)
+    cluster.add(name, make_object("ConfigMap", "a"))
+    cluster.deploy()
+    assert cluster.kubernetes.get(SECRET, "grafana-admin", space) is not None
+    assert cluster.destroy().leftovers == ()
+    assert cluster.kubernetes.get(SECRET, "grafana-admin", space) is None
+    cluster.add("b", make_object("ConfigMap", "b"))
+    add_theirs(cluster, space, name, make_object("ConfigMap", "theirs"))
+    cluster.deploy()
+    assert cluster.kubernetes.get(SECRET, "grafana-admin", space) is None

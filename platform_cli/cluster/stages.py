@@ -43,7 +43,7 @@ def list_stages(
     if not packages:
         return ()
     components = [*(package.component for package in packages), *delegation.components]
-    secrets = list_secrets(components)
+    secrets = tuple(key for key in list_secrets(components) if key.partition("/")[0] not in adopted)
     namespaces = tuple(name for name in list_namespaces(components) if name not in adopted)
     crds = [_crd_stage(package) for package in packages if package.component.is_release and package.brings_crds]
     releases = [_release_stage(package, crds) for package in packages]
