@@ -136,8 +136,8 @@ class Forwarded:
     """How a dashboard or model that is brought to this machine does now.
 
     `state` is open (it answers at `url`), waiting (nothing on the cluster serves it, `detail` says why) or lost (the
-    cluster cannot be reached, or does not bring us there, `detail` says why). `credentials` says where user and password
-    are, or what, when that was asked for.
+    cluster cannot be reached, or does not bring us there, `detail` says why). `credentials` says where user and
+    password are, or what, when that was asked for.
     """
 
     service: str
