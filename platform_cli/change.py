@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from platform_cli.clouds.interface import Cloud, Proof
     from platform_cli.saved import SavedPlan
 
+_LEFT = "mlops deploy refuses to move a version: mlops upgrade does, after a backup"
 Confirm = Callable[[Plan], None]
 """Shows a plan and asks; raises when the answer is no."""
 
@@ -41,7 +42,8 @@ def plan_deploy(
     # What others run on a cluster decides what is made there: it is seen first.
     facts = cloud.observe(look)
     stages = cloud.list_stages()
-    notes = cloud.list_notes(stages, facts) if isinstance(cloud, Upgrades) else ()
+    moves = cloud.list_notes(stages, facts) if isinstance(cloud, Upgrades) else ()
+    notes = (*moves, _LEFT) if moves else ()
     plan = build_plan(Operation.DEPLOY, str(target), stages, facts, notes=notes)
     if saved is not None:
         saved.require_same(plan)
@@ -150,7 +152,7 @@ def _refuse_moves(plan: Plan) -> None:
         raise RefusedError(
             f"{plan.target}: installed components would get another version; nothing was changed",
             hint="mlops upgrade moves them, after a backup",
-            details=plan.notes,
+            details=tuple(note for note in plan.notes if note != _LEFT),
         )
 
 

@@ -150,7 +150,10 @@ def test_a_deploy_moves_no_version(tmp_path: Path, release: dict[str, ReleaseFac
 def test_a_saved_plan_moves_none_either(tmp_path: Path) -> None:
     cloud = SeenCloud(tmp_path, server("0.2.0"), keda=installed("2.19.0"))
     plan = plan_deploy(cloud, cloud.config.target)
-    assert plan.notes == ("keda: 2.19.0 to 2.20.1",)
+    assert plan.notes == (
+        "keda: 2.19.0 to 2.20.1",
+        "mlops deploy refuses to move a version: mlops upgrade does, after a backup",
+    )
     write_saved(tmp_path / "plan", plan)
     with open_saved(tmp_path / "plan") as saved, pytest.raises(RefusedError, match="would get another version"):
         cloud.deploy(saved=saved)
