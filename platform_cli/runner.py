@@ -23,6 +23,8 @@ from platform_cli.redact import redact
 _TAIL_LINES = 20
 _LINE_BYTES = 65_536
 _POLL_S = 0.2
+# How long a program that has ended may stay silent: a busy machine reads its last lines late.
+_LAST_WORDS_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +115,13 @@ class _Run:
         open_streams = 2
         while open_streams:
             self._check(deadline)
+            has_ended = self._child.poll() is not None
+            patience = _LAST_WORDS_S if has_ended else _POLL_S
             try:
-                name, text = self._lines.get(timeout=max(0.0, min(_POLL_S, deadline - time.monotonic())))
+                name, text = self._lines.get(timeout=max(0.0, min(patience, deadline - time.monotonic())))
             except queue.Empty:
-                # A grandchild that outlives the program may hold its streams open for ever.
-                if self._child.poll() is not None:
+                # A grandchild that outlives the program may hold its pipes open for ever; a file is read to its end.
+                if has_ended and not self._command.outlives:
                     return
                 continue
             if text:
