@@ -96,8 +96,8 @@ def test_the_command_asks_registries_unless_told_not_to(
         "MLOPS_COMPONENTS_SKIP": json.dumps(["kserve-crd", "kserve-resources"]),
         "MLOPS_IMAGES_REGISTRY": f"{registry.address}/team",
         # Whatever is not on this machine is beyond a proxy that is not there.
-        "HTTPS_PROXY": f"http://{find_closed_port()}",
-        "NO_PROXY": "127.0.0.1",
+        **dict.fromkeys(("HTTPS_PROXY", "https_proxy"), f"http://{find_closed_port()}"),
+        **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
     }
 
     def mirror(*words: str) -> dict[str, dict[str, str]]:
