@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 InstallWork = Namespaces | CrdSet | GeneratedSecrets | HelmRelease | GitOpsRoot | Healthy
 _CONFLICT = 409
-_ESTABLISHED_S = 60.0
+_ESTABLISHED_S, _LOOK_AGAIN_S = 60.0, 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +85,7 @@ class Installer:
             forgotten = forget_release(self.kubernetes, component.release, component.namespace)
         for crd in package.crds:
             self.kubernetes.apply(mark_crd(crd))
-        for crd in package.crds:
-            self._wait_established(crd["metadata"]["name"])
+        self._wait_served(crd["metadata"]["name"] for crd in package.crds)
         return f"{len(package.crds)} applied" + (", taken over from their Helm release" if forgotten else "")
 
     def make_secrets(self, work: GeneratedSecrets) -> str:
@@ -121,6 +121,8 @@ class Installer:
         done = self._apply(package, work, emit)
         workloads = [Workload(work.namespace, *text.split("/")) for text in package.component.health]
         wait_ready(self.kubernetes, workloads, what=work.component, deadline_s=self.deadline_s, emit=emit)
+        there = {item["metadata"]["name"] for item in self.kubernetes.list_metadata(CUSTOM_RESOURCE_DEFINITION)}
+        self._wait_served(name for name in package.component.crds if name in there)
         return f"{done.version}, revision {done.revision}"
 
     def apply_root(self, work: GitOpsRoot) -> str:
@@ -177,13 +179,31 @@ class Installer:
                 emit(Notice(level="info", text=f"{ref} cannot be changed in place: deleted, to be made anew"))
                 self.kubernetes.delete(kind, ref.name, ref.namespace)
 
-    def _wait_established(self, name: str) -> None:
+    def _wait_served(self, names: Iterable[str]) -> None:
+        """Wait until what CRDs define can be asked for: Helm takes kinds that it looks for earlier for unknown."""
+        kinds = [kind for name in names for kind in self._wait_established(name)]
+        deadline = time.monotonic() + _ESTABLISHED_S
+        while missing := self._find_missing(kinds):
+            if time.monotonic() > deadline:
+                raise ToolError(f"the API does not serve {missing}", hint="kubectl api-resources")
+            time.sleep(_LOOK_AGAIN_S)
+
+    def _wait_established(self, name: str) -> list[tuple[str, str]]:
+        """The kind in each version that will be served, as (group/version, kind)."""
         changes = self.kubernetes.watch(CUSTOM_RESOURCE_DEFINITION, name=name, timeout_s=_ESTABLISHED_S)
         for _, found in changes:
             conditions = (found.get("status") or {}).get("conditions") or ()
             if any(item["type"] == "Established" and item["status"] == "True" for item in conditions):
-                return
+                spec = found["spec"]
+                served = [version["name"] for version in spec["versions"] if version["served"]]
+                return [(f"{spec['group']}/{version}", spec["names"]["kind"]) for version in served]
         raise ToolError(f"CRD {name} is not served after {_ESTABLISHED_S:g} s", hint=f"kubectl describe crd {name}")
+
+    def _find_missing(self, kinds: Iterable[tuple[str, str]]) -> str:
+        """The first kind that the API does not list yet; what it listed before is asked for anew."""
+        kubernetes = type(self.kubernetes)(self.kubernetes.access)
+        missing = (f"{kind} ({version})" for version, kind in kinds if kind not in kubernetes.list_kinds(version))
+        return next(missing, "")
 
     def _package(self, component: str) -> Package:
         try:
