@@ -10,11 +10,11 @@ import msgspec
 
 from platform_cli.errors import ToolError
 from platform_cli.tools.kubernetes_kind import POD
+from platform_cli.tools.kubernetes_socket import open_socket
 
 if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
 
-_PROTOCOL = "v4.channel.k8s.io"
 _IN, _OUT, _ERR, _STATUS = 0, 1, 2, 3
 _TAIL_BYTES = 4000
 
@@ -88,20 +88,10 @@ def _dial(
     container: str,
     timeout_s: float,
 ) -> Any:
-    import websocket
-
-    access = kubernetes.access
-    headers, context = kubernetes.transport.connect_options()
     open_streams = [(name, "true") for name in streams]
     asked = [("container", container), *open_streams, *(("command", word) for word in argv)]
-    return websocket.create_connection(
-        f"ws{access.server.removeprefix('http')}{POD.path(namespace, pod, 'exec')}?{urlencode(asked)}",
-        timeout=timeout_s,
-        header=[f"{name}: {value}" for name, value in headers.items()],
-        subprotocols=[_PROTOCOL],
-        suppress_origin=True,
-        sslopt={"context": context, "server_hostname": access.cluster.get("tls-server-name")},
-    )
+    path = POD.path(namespace, pod, "exec")
+    return open_socket(kubernetes, f"{path}?{urlencode(asked)}", timeout_s=timeout_s)
 
 
 def _require_success(what: str, status: bytes, errors: bytes) -> None:

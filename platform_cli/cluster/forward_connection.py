@@ -13,17 +13,16 @@ import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from platform_cli.cluster.forward_target import Endpoint
 from platform_cli.errors import MlopsError, PreflightError
 from platform_cli.tools.kubernetes_error import ApiAnswer, explain
 from platform_cli.tools.kubernetes_kind import POD
+from platform_cli.tools.kubernetes_socket import open_socket
 
 if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
 
-_PROTOCOL = "v4.channel.k8s.io"
 _DATA, _ERROR = b"\x00", 1
 _CHUNK = 65_536
 _KEPT = 1024 * 1024
@@ -41,28 +40,16 @@ def dial(kubernetes: Kubernetes, endpoint: Endpoint) -> Any:
     """
     import websocket
 
-    transport, access = kubernetes.transport, kubernetes.access
-    headers, context = transport.connect_options()
     path = POD.path(endpoint.namespace, endpoint.pod, "portforward")
     try:
-        return websocket.create_connection(
-            f"ws{access.server.removeprefix('http')}{path}?ports={endpoint.port}",
-            timeout=_CONNECT_TIMEOUT_S,
-            header=[f"{name}: {value}" for name, value in headers.items()],
-            subprotocols=[_PROTOCOL],
-            suppress_origin=True,
-            sslopt={"context": context, "server_hostname": access.cluster.get("tls-server-name")},
-            sockopt=_keep_alive(),
-            enable_multithread=True,
-            **_proxy_options(access.cluster.get("proxy-url")),
-        )
+        return open_socket(kubernetes, f"{path}?ports={endpoint.port}", timeout_s=_CONNECT_TIMEOUT_S)
     except websocket.WebSocketBadStatusException as error:
         answer = _read_answer(error.status_code, (error.resp_body or b"").decode("utf-8", "replace"))
         what = f"pods/portforward {endpoint.pod} in {endpoint.namespace}"
         raise explain(answer, verb="create", what=what) from answer
     except (OSError, websocket.WebSocketException) as error:
         raise PreflightError(
-            f"{access.server} cannot be reached: {error}", hint="see that the cluster is up"
+            f"{kubernetes.access.server} cannot be reached: {error}", hint="see that the cluster is up"
         ) from error
 
 
@@ -73,22 +60,6 @@ def _read_answer(status: int, body: str) -> ApiAnswer:
         answer = msgspec.json.decode(body)
         body = str(answer.get("message", "")) if isinstance(answer, dict) else body
     return ApiAnswer(status, "", body, {})
-
-
-def _keep_alive() -> list[tuple[int, int, int]]:
-    """Notice within a minute that the other side has vanished without a word."""
-    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-    wanted = {"TCP_KEEPIDLE": 20, "TCP_KEEPALIVE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
-    known = {name: value for name, value in wanted.items() if hasattr(socket, name)}
-    return [*options, *((socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in known.items())]
-
-
-def _proxy_options(proxy: str | None) -> dict[str, Any]:
-    if not proxy:
-        return {}
-    parts = urlsplit(proxy)
-    kind = "http" if parts.scheme == "https" else parts.scheme
-    return {"http_proxy_host": parts.hostname, "http_proxy_port": parts.port or 80, "proxy_type": kind}
 
 
 class Connection:
