@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from http_chunks import send_lines
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage
 
@@ -83,7 +84,7 @@ def refusal(status: int, reason: str, message: str, **more: Any) -> Reply:
 class KubernetesStandIn:
     """Gives the replies of each `METHOD /path` in order, the last one for ever. Use it in a `with` statement."""
 
-    def __init__(self, replies: dict[str, Sequence[Reply]]) -> None:  # noqa: C901 - http.server wants a class
+    def __init__(self, replies: dict[str, Sequence[Reply]]) -> None:
         self._replies = {key: list(given) for key, given in replies.items()}
         self._lock = threading.Lock()
         self.seen: list[Seen] = []
@@ -139,16 +140,7 @@ class KubernetesStandIn:
 
             def _stream(self, reply: Reply) -> None:
                 self.send_response(200)
-                self.send_header("Transfer-Encoding", "chunked")
-                self.end_headers()
-                for line in reply.body:
-                    text = (line if isinstance(line, str) else json.dumps(line)).encode() + b"\n"
-                    self.wfile.write(f"{len(text):x}\r\n".encode() + text + b"\r\n")
-                    self.wfile.flush()
-                if reply.drops:
-                    self.close_connection = True
-                else:
-                    self.wfile.write(b"0\r\n\r\n")
+                send_lines(self, reply.body, drops=reply.drops)
 
             def log_message(self, *args: object) -> None:
                 pass

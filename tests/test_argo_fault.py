@@ -56,20 +56,25 @@ def bench(shared: Bench) -> Bench:
     return shared
 
 
+def follow_through_a_cut(engine: Engine, name: str, bench: Bench, proxy: Proxy, *, for_s: float) -> None:
+    """Follow a run whose way is cut at its first line, to its good end."""
+
+    def tell(event: Event) -> None:
+        bench.events.append(event)
+        if isinstance(event, LogLine) and not proxy.dropped:
+            proxy.cut(for_s=for_s)
+
+    workflow = engine.run(name, tell)
+    assert proxy.dropped, "nothing was cut"
+    assert workflow["status"]["phase"] == "Succeeded"
+
+
 def test_a_run_is_followed_over_a_network_that_comes_and_goes(bench: Bench) -> None:
     access = open_cluster()
     with open_proxy(access) as proxy:
         engine = ArgoEngine(Kubernetes(through(access, proxy.port)), bench.namespace, patience=QUICK)
         name = bench.submit(SLOW)
-
-        def tell(event: Event) -> None:
-            bench.events.append(event)
-            if isinstance(event, LogLine) and not proxy.dropped:
-                proxy.cut(for_s=3)
-
-        workflow = engine.run(name, tell)
-    assert proxy.dropped, "nothing was cut"
-    assert workflow["status"]["phase"] == "Succeeded"
+        follow_through_a_cut(engine, name, bench, proxy, for_s=3)
     assert bench.logs() == [f"line {number}" for number in range(1, 9)]
     finished = [event.name for event in bench.events if isinstance(event, NodeFinished)]
     assert finished == ["slow", "give", name]
@@ -81,15 +86,8 @@ def test_logs_go_on_after_an_api_that_was_away_for_longer_than_a_request_waits(b
     with open_proxy(access) as proxy:
         kubernetes = Kubernetes(through(access, proxy.port), patience_s=0.5)
         name = bench.submit(SLOW.replace("template: give, ", "template: say, "))
-
-        def tell(event: Event) -> None:
-            bench.events.append(event)
-            if isinstance(event, LogLine) and not proxy.dropped:
-                proxy.cut(for_s=5)
-
-        workflow = ArgoEngine(kubernetes, bench.namespace, patience=QUICK).run(name, tell)
-    assert proxy.dropped, "nothing was cut"
-    assert workflow["status"]["phase"] == "Succeeded"
+        engine = ArgoEngine(kubernetes, bench.namespace, patience=QUICK)
+        follow_through_a_cut(engine, name, bench, proxy, for_s=5)
     assert bench.logs() == [*(f"line {number}" for number in range(1, 9)), "hello"]
 
 
@@ -270,15 +268,7 @@ def test_a_run_is_followed_through_a_server_that_comes_and_goes(server_bench: Be
     bench = server_bench
     name = bench.submit(SLOW)
     with open_server_proxy(bench) as (proxy, engine):
-
-        def tell(event: Event) -> None:
-            bench.events.append(event)
-            if isinstance(event, LogLine) and not proxy.dropped:
-                proxy.cut(for_s=3)
-
-        workflow = engine.run(name, tell)
-    assert proxy.dropped, "nothing was cut"
-    assert workflow["status"]["phase"] == "Succeeded"
+        follow_through_a_cut(engine, name, bench, proxy, for_s=3)
     assert bench.logs() == [f"line {number}" for number in range(1, 9)]
 
 

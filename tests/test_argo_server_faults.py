@@ -17,6 +17,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from http_chunks import send_lines
 
 from platform_cli.errors import MlopsError, PreflightError, ToolError
 from platform_cli.events import Event
@@ -83,7 +84,7 @@ class ArgoServerStandIn:
                 if answer.lines is None:
                     self._send(answer)
                 else:
-                    self._stream(answer)
+                    send_lines(self, answer.lines or (), drops=answer.drops)
 
             do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the names are http.server's
 
@@ -93,18 +94,6 @@ class ArgoServerStandIn:
                 self.end_headers()
                 self.wfile.write(text[: len(text) // 2] if answer.drops else text)
                 self.close_connection = answer.drops
-
-            def _stream(self, answer: Answer) -> None:
-                self.send_header("Transfer-Encoding", "chunked")
-                self.end_headers()
-                for line in answer.lines or ():
-                    text = json.dumps(line).encode() + b"\n"
-                    self.wfile.write(f"{len(text):x}\r\n".encode() + text + b"\r\n")
-                self.wfile.flush()
-                if answer.drops:
-                    self.close_connection = True
-                else:
-                    self.wfile.write(b"0\r\n\r\n")
 
             def log_message(self, *args: object) -> None:
                 pass

@@ -166,14 +166,18 @@ def test_an_address_is_taken_if_the_model_answers_there(door: Door) -> None:
 SERVICE = f"GET /apis/serving.kserve.io/v1beta1/namespaces/mlops/inferenceservices/{WISH.name}"
 
 
-def test_a_prediction_goes_through_the_gateway_that_answers(door: Door) -> None:
-    replies = {
+def lead_to(door: Door) -> dict[str, list[Reply]]:
+    """An API whose gateway leads to the model behind that door."""
+    return {
         **SERVED,
         SERVICE: [Reply(applied())],
         THE_GATEWAY: [Reply(gateway("127.0.0.1", port=door.server_port))],
         f"GET {ROUTES}": [page(route())],
     }
-    with KubernetesStandIn(replies) as api:
+
+
+def test_a_prediction_goes_through_the_gateway_that_answers(door: Door) -> None:
+    with KubernetesStandIn(lead_to(door)) as api:
         serving = open_serving(Kubernetes(api.access()), NOWHERE, ["gateway"])
         with serving.connect(MODEL_NAME) as url:
             assert url == f"http://127.0.0.1:{door.server_port}/v2/models/Gr%C3%B6%C3%9Fe%201"
@@ -183,13 +187,7 @@ def test_where_the_gateway_does_not_answer_a_forward_is_opened(door: Door) -> No
     """There is no such Service here, which only a forward would miss."""
     door.shutdown()
     door.server_close()
-    replies = {
-        **SERVED,
-        SERVICE: [Reply(applied())],
-        THE_GATEWAY: [Reply(gateway("127.0.0.1", port=door.server_port))],
-        f"GET {ROUTES}": [page(route())],
-    }
-    with KubernetesStandIn(replies) as api:
+    with KubernetesStandIn(lead_to(door)) as api:
         serving = open_serving(Kubernetes(api.access()), NOWHERE, ["gateway"])
         with pytest.raises(NotFoundError, match=f"{WISH.name}-predictor"), serving.connect(MODEL_NAME):
             pass
