@@ -75,11 +75,11 @@ def list_removals(components: Sequence[Component], *, keep_data: bool, delete_cr
     drains = _drain_stages(components)
     releases = _removal_stages(components, drains)
     names = tuple(stage.name for stage in releases)
-    claims = () if keep_data else (Stage("remove-claims", "volumes", RemoveClaims(namespaces), names),)
+    claims = () if keep_data else (Stage("remove-claims", "volumes", RemoveClaims(), names),)
     crds = tuple(dict.fromkeys(crd for component in components for crd in component.crds))
     return (
         Stage("suspend-gitops", "GitOps", SuspendGitOps()),
-        Stage("stop-workflows", "workflows", StopWorkflows(namespaces), ("suspend-gitops",)),
+        Stage("stop-workflows", "workflows", StopWorkflows(), ("suspend-gitops",)),
         *drains,
         Stage("remove-webhooks", "webhooks", RemoveWebhooks(), tuple(stage.name for stage in drains)),
         *releases,

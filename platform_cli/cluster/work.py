@@ -108,9 +108,7 @@ class SuspendGitOps:
 
 @dataclass(frozen=True, slots=True)
 class StopWorkflows:
-    """End every workflow of ours that runs in these namespaces."""
-
-    namespaces: tuple[str, ...]
+    """End every workflow of ours that runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +141,7 @@ class RemoveRelease:
 
 @dataclass(frozen=True, slots=True)
 class RemoveClaims:
-    """Delete every PersistentVolumeClaim of ours in these namespaces: data is lost."""
-
-    namespaces: tuple[str, ...]
+    """Delete every PersistentVolumeClaim of ours: data is lost."""
 
 
 @dataclass(frozen=True, slots=True)
