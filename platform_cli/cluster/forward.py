@@ -13,7 +13,7 @@ from platform_cli.cluster.forward_connection import Connection, dial
 from platform_cli.cluster.forward_target import Endpoint, find_endpoint
 from platform_cli.errors import MlopsError, NotFoundError, NotReadyError, PreflightError
 from platform_cli.tools.kubernetes import Kubernetes
-from platform_cli.tools.kubernetes_error import status_of
+from platform_cli.tools.kubernetes_error import is_refusal
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -27,7 +27,6 @@ _PATIENCE_S = 20.0
 _ACCEPT_S = 0.5
 _BACKLOG = 128
 _HIGHEST_PORT = 65_535
-_REFUSED = (401, 403)
 
 Tell = Callable[[str, str], None]
 """Told the state (open, waiting or lost) and why, on every change; from a thread."""
@@ -237,5 +236,5 @@ def _require_leave(kubernetes: Kubernetes, endpoint: Endpoint) -> None:
     try:
         dial(kubernetes, endpoint).shutdown()
     except MlopsError as error:
-        if status_of(error) in _REFUSED:
+        if is_refusal(error):
             raise

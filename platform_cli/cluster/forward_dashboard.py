@@ -16,7 +16,7 @@ from platform_cli.cluster.forward import HOST, Forward, open_api
 from platform_cli.cluster.forward_service import ALL, DASHBOARDS, Login, Service, find_services
 from platform_cli.errors import MlopsError, NotReadyError
 from platform_cli.events import Emit, Event, Forwarded, Notice
-from platform_cli.tools.kubernetes_error import status_of
+from platform_cli.tools.kubernetes_error import is_forbidden
 from platform_cli.tools.kubernetes_kind import SECRET, SERVICE
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
 
 _PROBE_TIMEOUT_S = 3.0
-_FORBIDDEN = 403
 
 
 def forward_services(
@@ -165,7 +164,7 @@ def _find_places(
         try:
             place = _find_place(kubernetes, service)
         except MlopsError as error:
-            if not is_every or status_of(error) != _FORBIDDEN:
+            if not is_every or not is_forbidden(error):
                 raise
             refusals.append(error)
             tell(Notice(level="hint", text=f"{service.name} is left out: {error.message}"))

@@ -20,6 +20,7 @@ from platform_cli.cluster.work import CrdSet, GeneratedSecrets, GitOpsRoot, Heal
 from platform_cli.cluster.workload import Workload, parse_workload
 from platform_cli.errors import MlopsError, PreflightError, StateError, ToolError
 from platform_cli.events import Emit, Notice
+from platform_cli.tools.kubernetes_error import is_conflict
 from platform_cli.tools.kubernetes_kind import CUSTOM_RESOURCE_DEFINITION, NAMESPACE
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
 
 InstallWork = Namespaces | CrdSet | GeneratedSecrets | HelmRelease | GitOpsRoot | Healthy
-_CONFLICT = 409
 _ESTABLISHED_S, _LOOK_AGAIN_S = 60.0, 0.2
 
 
@@ -90,15 +90,13 @@ class Installer:
 
     def make_secrets(self, work: GeneratedSecrets) -> str:
         """Make those that are missing; one that is there keeps its content."""
-        from platform_cli.tools.kubernetes import status_of
-
         made = 0
         for key in work.secrets:
             try:
                 self.kubernetes.create(make_secret(key))
                 made += 1
             except MlopsError as error:
-                if status_of(error) != _CONFLICT:
+                if not is_conflict(error):
                     raise
         return f"{made} made, {len(work.secrets) - made} kept"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platform_cli.errors import MlopsError, StateError
+from platform_cli.tools.kubernetes_error import is_conflict
 from platform_cli.tools.kubernetes_kind import Kind
 from platform_cli.whoami import this_user
 
@@ -28,7 +29,6 @@ NAMESPACE = "kube-system"
 _LASTS_S = 30
 _RENEW_S = 8.0
 _PATIENCE_S = 5.0
-_CONFLICT = 409
 
 
 @contextlib.contextmanager
@@ -44,13 +44,13 @@ def hold_lease(kubernetes: Kubernetes, name: str, *, home: Path, command: str) -
     Raises:
         StateError: another command holds it; the message says which.
     """
-    from platform_cli.tools.kubernetes import Kubernetes, status_of
+    from platform_cli.tools.kubernetes import Kubernetes
 
     holder = f"{this_user()}:{home}"
     try:
         _acquire(kubernetes, name, holder, f"{command} (process {os.getpid()})")
     except MlopsError as error:
-        if status_of(error) == _CONFLICT:
+        if is_conflict(error):
             raise _taken(kubernetes.get(LEASE, name, NAMESPACE) or {}) from error
         raise
     # A cluster that is gone by the end, with its lease, is not waited for.

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from platform_cli.cluster.forward_service import DASHBOARDS
 from platform_cli.errors import MlopsError
 from platform_cli.serving.kserve_serving import KServeServing
-from platform_cli.tools.kubernetes import status_of
+from platform_cli.tools.kubernetes_error import is_forbidden
 from platform_cli.tools.kubernetes_kind import SERVICE
 
 if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
     from platform_cli.tools.mlflow import Registry
 
-_FORBIDDEN = 403
 GATEWAY = "platform"
 """The Gateway that the platform's own chart makes in the models' namespace."""
 
@@ -40,7 +39,7 @@ def find_prometheus(kubernetes: Kubernetes) -> str:
     try:
         found = kubernetes.get(SERVICE, name, namespace)
     except MlopsError as error:
-        if status_of(error) != _FORBIDDEN:
+        if not is_forbidden(error):
             raise
         return ""
     return f"http://{name}.{namespace}.svc.cluster.local:{prometheus.port}" if found else ""

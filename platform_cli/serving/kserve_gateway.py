@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 from platform_cli.errors import MlopsError
 from platform_cli.serving.client import fetch_metadata
 from platform_cli.serving.kserve_manifest import GATEWAY, MANAGED, ROUTE, build_route
-from platform_cli.tools.kubernetes import status_of
+from platform_cli.tools.kubernetes_error import is_forbidden
 
 if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
 
 _OURS = ",".join(f"{key}={value}" for key, value in MANAGED.items())
-_FORBIDDEN = 403
 # The answer is a few hundred bytes: where it takes longer, a forward is the better way.
 _PATIENCE_S = 3.0
 
@@ -67,7 +66,7 @@ class Entrance:
             fields = f"metadata.name={name}" if name else ""
             routes = list(self._kubernetes.list(ROUTE, self._namespace, labels=_OURS, fields=fields))
         except MlopsError as error:
-            if status_of(error) != _FORBIDDEN:
+            if not is_forbidden(error):
                 raise
             return {}
         return {route["metadata"]["name"]: url for route in routes if self._is_accepted(route)}

@@ -40,6 +40,21 @@ def status_of(error: MlopsError) -> int:
     return error.__cause__.status if isinstance(error.__cause__, ApiAnswer) else 0
 
 
+def is_forbidden(error: MlopsError) -> bool:
+    """Whether we lack the right."""
+    return status_of(error) == _FORBIDDEN
+
+
+def is_conflict(error: MlopsError) -> bool:
+    """Whether something of that name is there already, or somebody was faster."""
+    return status_of(error) == _CONFLICT
+
+
+def is_refusal(error: MlopsError) -> bool:
+    """Whether we are not let: asking again changes nothing before somebody has given us a new token or a right."""
+    return status_of(error) in (_UNAUTHORIZED, _FORBIDDEN)
+
+
 def explain(answer: ApiAnswer, *, verb: str, what: str) -> MlopsError:
     """The error for an answer; raise it `from` the answer. `what` names the object, `verb` what was asked of it."""
     message = _first_line(answer.message) or f"HTTP {answer.status}"

@@ -14,6 +14,7 @@ from platform_cli.tools.kubernetes_error import status_of
 from platform_cli.tools.kubernetes_kind import POD
 from platform_cli.tools.kubernetes_transport import Request, Transport
 from platform_cli.tools.kubernetes_watch import is_final
+from platform_cli.tools.line import split_lines
 
 if TYPE_CHECKING:
     import urllib3
@@ -142,9 +143,4 @@ def _open(
 
 
 def _read_lines(answer: urllib3.BaseHTTPResponse) -> Iterator[str]:
-    rest = b""
-    for chunk in answer.stream(65_536, decode_content=True):
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from (line.decode("utf-8", "replace") for line in lines)
-    if rest:
-        yield rest.decode("utf-8", "replace")
+    return (line.decode("utf-8", "replace") for line in split_lines(answer))

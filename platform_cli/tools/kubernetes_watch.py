@@ -10,6 +10,7 @@ from platform_cli.errors import MlopsError
 from platform_cli.tools.kubernetes_error import status_of
 from platform_cli.tools.kubernetes_kind import Kind
 from platform_cli.tools.kubernetes_transport import Request
+from platform_cli.tools.line import split_lines
 
 if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
@@ -83,7 +84,7 @@ class _Follower:
         )
         answer = self._api.transport.send(request)
         try:
-            yield from read_lines(answer)
+            yield from filter(None, split_lines(answer))
         except HTTPError:
             # Cut off in the middle: the caller goes on from the last version.
             return
@@ -126,16 +127,6 @@ def follow(
 def is_final(error: MlopsError) -> bool:
     """Whether the API refuses us, rather than being away for a while."""
     return 400 <= status_of(error) < 500 and status_of(error) != 429  # noqa: PLR2004 - HTTP's own classes
-
-
-def read_lines(answer: Any) -> Iterator[bytes]:
-    """The lines of an answer as they come, without their ends; a last one without an end is told too."""
-    rest = b""
-    for chunk in answer.stream(65_536, decode_content=True):
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from (line for line in lines if line)
-    if rest:
-        yield rest
 
 
 def _key(item: Mapping[str, Any]) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from platform_cli.errors import MlopsError, StateError
+from platform_cli.tools.kubernetes_error import is_conflict
 from platform_cli.tools.kubernetes_kind import CONFIG_MAP, EVENT, POD, SECRET, Kind
 from platform_cli.workflow import argo_retry
 from platform_cli.workflow.argo_api import API_VERSION, MAIN, MANAGED
@@ -27,7 +28,6 @@ _CLUSTER_TEMPLATE = Kind(API_VERSION, "ClusterWorkflowTemplate", "clusterworkflo
 _TYPE = {"apiVersion": WORKFLOW.api_version, "kind": WORKFLOW.kind}
 _PAGE = 50
 _FOREVER_S = 365 * 86400.0
-_CONFLICT = 409
 _TRIES = 5
 
 
@@ -113,7 +113,7 @@ class ClusterApi:
                 self.kubernetes.patch(WORKFLOW, name, self.namespace, argo_retry.wake(workflow, _now()))
             except MlopsError as error:
                 workflow = self.find(name) or workflow
-                if not _is_conflict(error):
+                if not is_conflict(error):
                     raise
             else:
                 return
@@ -162,7 +162,7 @@ class ClusterApi:
         try:
             self.kubernetes.patch(WORKFLOW, name, self.namespace, patch)
         except MlopsError as error:
-            if _is_conflict(error):
+            if is_conflict(error):
                 raise StateError(
                     f"run {name} was changed by somebody else", hint="look at it, then try again"
                 ) from error
@@ -184,12 +184,6 @@ def _by_age(workflow: WorkflowObject) -> tuple[str, str]:
 
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _is_conflict(error: MlopsError) -> bool:
-    from platform_cli.tools.kubernetes_error import status_of
-
-    return status_of(error) == _CONFLICT
 
 
 def _split(files: Mapping[str, bytes]) -> dict[str, dict[str, str]]:

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from platform_cli.errors import MlopsError, NotFoundError, ToolError
 from platform_cli.events import LogLine
-from platform_cli.tools.kubernetes_error import status_of
+from platform_cli.tools.kubernetes_error import is_refusal, status_of
 from platform_cli.workflow.argo_api import WorkflowApi
-from platform_cli.workflow.argo_refusal import is_refusal
-from platform_cli.workflow.argo_status import FULFILLED, NodeObject, list_pods, unpack
+from platform_cli.workflow.argo_status import NodeObject, has_ended, list_pods
 from platform_cli.workflow.interface import WorkflowObject
 
 _POLL_S = 0.5
@@ -101,8 +100,7 @@ def _has_ended(api: WorkflowApi, workflow: WorkflowObject, node: NodeObject) -> 
         if is_refusal(error):
             raise
         return False
-    nodes = (unpack(now)["status"].get("nodes") or {}) if now else {}
-    return node["id"] not in nodes or nodes[node["id"]]["phase"] in FULFILLED
+    return has_ended(now, node)
 
 
 def _read_archived(api: WorkflowApi, workflow: WorkflowObject, node: NodeObject, told: int) -> Iterator[LogLine]:

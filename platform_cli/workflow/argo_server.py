@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from platform_cli.errors import MlopsError, NotFoundError, StateError
+from platform_cli.tools.kubernetes_error import is_refusal
 from platform_cli.workflow import argo_retry
 from platform_cli.workflow.argo_api import MAIN
-from platform_cli.workflow.argo_refusal import is_refusal
 from platform_cli.workflow.argo_server_call import Server
 from platform_cli.workflow.argo_server_log import follow_log
-from platform_cli.workflow.argo_status import FULFILLED, summarise, unpack
+from platform_cli.workflow.argo_status import has_ended, summarise
 from platform_cli.workflow.interface import WorkflowObject
 from platform_cli.workflow.preparation import STEP_CODE_PARAMETER
 
@@ -43,10 +43,7 @@ class ServerApi:
 
     def find(self, name: str) -> WorkflowObject | None:
         """See `WorkflowApi.find`."""
-        try:
-            return self._server.ask("GET", f"workflows/{self.namespace}/{name}")
-        except NotFoundError:
-            return None
+        return self._find(f"workflows/{self.namespace}/{name}")
 
     def list_newest(self, limit: int) -> list[WorkflowObject]:
         """See `WorkflowApi.list_newest`; the server lists the newest first."""
@@ -63,10 +60,7 @@ class ServerApi:
 
     def find_template(self, template: Mapping[str, Any]) -> WorkflowObject | None:
         """See `WorkflowApi.find_template`."""
-        try:
-            return self._server.ask("GET", f"{self._folder_of(template)}/{template['metadata']['name']}")
-        except NotFoundError:
-            return None
+        return self._find(f"{self._folder_of(template)}/{template['metadata']['name']}")
 
     def apply_template(self, template: Mapping[str, Any]) -> None:
         """See `WorkflowApi.apply_template`; labels and annotations that others gave it stay."""
@@ -172,6 +166,12 @@ class ServerApi:
         """See `WorkflowApi.ping`."""
         self._server.ask("GET", "version")
 
+    def _find(self, path: str) -> WorkflowObject | None:
+        try:
+            return self._server.ask("GET", path)
+        except NotFoundError:
+            return None
+
     def _folder_of(self, template: Mapping[str, Any]) -> str:
         is_wide = template["kind"] == "ClusterWorkflowTemplate"
         return "cluster-workflow-templates" if is_wide else f"workflow-templates/{self.namespace}"
@@ -204,9 +204,7 @@ class ServerApi:
             yield str(entry.get("content", ""))
 
     def _has_ended(self, workflow: WorkflowObject, node: Mapping[str, Any]) -> bool:
-        now = self.find(workflow["metadata"]["name"])
-        nodes = (unpack(now)["status"].get("nodes") or {}) if now else {}
-        return node["id"] not in nodes or nodes[node["id"]]["phase"] in FULFILLED
+        return has_ended(self.find(workflow["metadata"]["name"]), node)
 
 
 def _without_empty(value: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from platform_cli.errors import MlopsError
 from platform_cli.tools.kubernetes_error import ApiAnswer
+from platform_cli.tools.line import split_lines
 from platform_cli.workflow.argo_server_error import explain, explain_foreign, explain_unreachable, is_page, read_message
 
 _Answer = TypeVar("_Answer")
@@ -69,7 +70,7 @@ class Server:
         answer = self._repeat(lambda: self._send("GET", f"/api/v1/{path}", query=query, timeout_s=_SILENCE_S))
         try:
             with self._explaining():
-                for line in _split_lines(answer):
+                for line in filter(bytes.strip, split_lines(answer)):
                     yield self._unwrap(line)
         except _PassingError as passing:
             raise passing.error from passing.__cause__
@@ -217,12 +218,3 @@ def _is_unsent(error: Exception) -> bool:
     from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
     return isinstance(error, NewConnectionError | ConnectTimeoutError)
-
-
-def _split_lines(answer: Any) -> Iterator[bytes]:
-    rest = b""
-    for chunk in answer.stream(65_536, decode_content=True):
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from (line for line in lines if line.strip())
-    if rest.strip():
-        yield rest

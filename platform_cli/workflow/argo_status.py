@@ -102,6 +102,12 @@ def _answers(node: NodeObject) -> tuple[str, ...]:
     return (display, node["name"], node["id"], template_name(node), display.partition("(")[0])
 
 
+def has_ended(workflow: WorkflowObject | None, node: NodeObject) -> bool:
+    """Whether a node will do no more, by a later look at its run; None is a run that is gone."""
+    nodes = (unpack(workflow)["status"].get("nodes") or {}) if workflow else {}
+    return node["id"] not in nodes or nodes[node["id"]]["phase"] in FULFILLED
+
+
 def template_name(node: NodeObject) -> str:
     """The template that a node runs."""
     return str(node.get("templateName") or (node.get("templateRef") or {}).get("template") or "")
