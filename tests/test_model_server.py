@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import signal
@@ -12,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +288,52 @@ def test_term_waits_for_requests_in_work(mixed_model: Path, tmp_path: Path) -> N
     slow.join()
     assert replies[0].status == 200
     assert server.child.wait(timeout=30) == 0
+
+
+def test_term_answers_what_was_accepted_before_it_closes(iris_model: Path, tmp_path: Path) -> None:
+    server = start_server(iris_model, tmp_path / "log")
+    server.wait_ready()
+    idle, used = (HTTPConnection("127.0.0.1", server.port, timeout=30) for _ in range(2))
+    with contextlib.closing(idle), contextlib.closing(used):
+        idle.connect()
+        send_request(used)
+        assert read_reply(used).headers["connection"] is None
+        server.child.send_signal(signal.SIGTERM)
+        wait_until_refused(server.port)
+        for connection in (idle, used):
+            send_request(connection)
+        for connection in (idle, used):
+            reply = read_reply(connection)
+            assert (reply.status, reply.headers["connection"]) == (200, "close")
+    assert server.child.wait(timeout=30) == 0
+
+
+def test_term_does_not_wait_for_a_client_that_says_nothing(iris_model: Path, tmp_path: Path) -> None:
+    server = start_server(iris_model, tmp_path / "log")
+    server.wait_ready()
+    with contextlib.closing(HTTPConnection("127.0.0.1", server.port, timeout=30)) as silent:
+        send_request(silent)
+        read_reply(silent)
+        assert server.end() == 0
+        assert silent.sock.recv(1) == b""
+
+
+def send_request(connection: HTTPConnection) -> None:
+    connection.request("POST", "/v2/models/iris/infer", json.dumps(iris_request(SETOSA)))
+
+
+def read_reply(connection: HTTPConnection) -> HTTPResponse:
+    response = connection.getresponse()
+    response.read()
+    return response
+
+
+def wait_until_refused(port: int) -> None:
+    while True:
+        with contextlib.suppress(ConnectionResetError), contextlib.closing(socket.socket()) as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED:
+                return
+        time.sleep(0.01)
 
 
 def run_server(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -84,16 +84,15 @@ def open_listener(arguments: argparse.Namespace) -> socket.socket:
 
 def serve(arguments: argparse.Namespace, listener: socket.socket) -> int:
     """Load the model, and meanwhile (unless supervised) answer that we live; then serve."""
-    import uvicorn
-
     from open_inference.application import Application, Limits
+    from open_inference.http_server import HttpServer
     from open_inference.lifeline import report_ready, stop_with_supervisor
     from open_inference.metric import create_metrics
 
     limits = Limits(arguments.max_body_bytes, arguments.max_merged_rows, arguments.max_waiting)
     metrics = create_metrics(arguments.name, arguments.version)
     application = Application(arguments.name, arguments.version, metrics, limits)
-    server = uvicorn.Server(_configure(application, arguments))
+    server = HttpServer(_configure(application, arguments))
     loading = ThreadPoolExecutor(1).submit(_load, arguments.model)
     loading.add_done_callback(lambda loaded: _begin(loaded, application, server))
     if arguments.ready_pipe is not None:

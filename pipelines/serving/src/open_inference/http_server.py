@@ -1,0 +1,32 @@
+"""uvicorn with an end that loses no request: what was accepted is answered before connections are closed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import uvicorn
+
+# A request may be on its way on a connection that says nothing yet: an idle one is closed only after this long.
+_LINGER_S = 2.0
+_LOOK_EVERY_S = 0.02
+_LAST_ANSWER = (b"connection", b"close")
+
+
+class HttpServer(uvicorn.Server):
+    """On TERM: accept no more, answer what still comes on open connections as the last on each, then drain."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called by uvicorn when it was told to end; closing an idle connection at once resets a request in transit."""
+        for listener in self.servers:
+            listener.close()
+        self.server_state.default_headers = [*self.server_state.default_headers, _LAST_ANSWER]
+        await self._linger()
+        await super().shutdown(sockets)
+
+    async def _linger(self) -> None:
+        end = asyncio.get_running_loop().time() + _LINGER_S
+        # The first pause lets the loop hand over what it accepted last.
+        await asyncio.sleep(_LOOK_EVERY_S)
+        while self.server_state.connections and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(_LOOK_EVERY_S)
