@@ -19,6 +19,7 @@ from own_chart import CHART, of_kind
 from target_samples import make_config, make_outputs, select
 
 from platform_cli.cluster.access import Access
+from platform_cli.cluster.adopted import Adopted
 from platform_cli.cluster.value import build_values
 from platform_cli.errors import MlopsError
 from platform_cli.serving.kserve_manifest import Sizing, Wish, build_service
@@ -72,7 +73,9 @@ def test_the_accounts_are_those_that_the_platform_makes() -> None:
 def in_force(adopted: tuple[str, ...] = (), *, without: str = "") -> dict[str, dict[str, Any]]:
     """The policies by name, where somebody else runs controllers, or where the platform has no such namespace."""
     item = next(item for item in select("existing") if item.name == "platform")
-    values = build_values(item, make_config("existing"), make_outputs("existing"), adopted=adopted)
+    values = build_values(
+        item, make_config("existing"), make_outputs("existing"), adopted=Adopted(namespaces=frozenset(adopted))
+    )
     values["namespaces"].pop(without, None)
     made = open_renderer().render(CHART, name="platform", namespace="mlops-system", values=values, kube_version="1.35")
     bound = {entry["spec"]["policyName"] for entry in made if entry["kind"] == BINDING}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from target_samples import make_config, make_outputs, select
 
+from platform_cli.cluster.adopted import Adopted
 from platform_cli.cluster.chart import find_chart
 from platform_cli.cluster.component import Component
 from platform_cli.cluster.mark import claim, make_namespace, mark_crd, of_release, remember
@@ -153,7 +154,7 @@ def test_adopted_namespaces_get_nothing_that_closes_them() -> None:
     closing = {"Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy"}
 
     def list_kinds(space: str, *adopted: str) -> set[str]:
-        values = build_values(platform, config, outputs, adopted=adopted)
+        values = build_values(platform, config, outputs, adopted=Adopted(namespaces=frozenset(adopted)))
         made = open_renderer().render(
             find_chart(platform, config.charts), name="platform", namespace="mlops-system", values=values
         )

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from platform_cli.cluster.adoption import forget_release
 from platform_cli.cluster.application import NOTHING, Delegation
 from platform_cli.cluster.difference import index
 from platform_cli.cluster.mark import is_known, make_namespace, mark, mark_crd, remember
 from platform_cli.cluster.package import Package
+from platform_cli.cluster.release_record import forget_release
 from platform_cli.cluster.repair import PENDING, repair, require_idle
 from platform_cli.cluster.secret import make_secret
 from platform_cli.cluster.wait import wait_ready

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from platform_cli.cluster.adopted import NOTHING_ADOPTED, Adopted
 from platform_cli.cluster.work import KubernetesObject
 from platform_cli.stage import digest_of
 
@@ -70,11 +71,11 @@ def open_packages(
     outputs: ClusterOutputs,
     *,
     known: bool = True,
-    adopted: Collection[str] = (),
+    adopted: Adopted = NOTHING_ADOPTED,
 ) -> tuple[Package, ...]:
     """The components with their charts, wherever those come from, and, when the outputs are `known`, their values.
 
-    `adopted` are namespaces in which somebody else runs a component.
+    `adopted` is what somebody else runs on the cluster.
 
     Raises:
         ConfigError: the charts' place is not given.
@@ -85,7 +86,7 @@ def open_packages(
     )
 
 
-def _open_package(component: Component, config: Config, outputs: ClusterOutputs, adopted: Collection[str]) -> Package:
+def _open_package(component: Component, config: Config, outputs: ClusterOutputs, adopted: Adopted) -> Package:
     from platform_cli.cluster.chart import find_chart
     from platform_cli.cluster.value import build_values
     from platform_cli.cluster.value_check import require_known_values

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_cli.cluster import health, stages
+from platform_cli.cluster.adopted import NOTHING_ADOPTED, Adopted, read_adopted
 from platform_cli.cluster.application import NOTHING, Delegation
 from platform_cli.cluster.mark import claim
 from platform_cli.cluster.observation import Sight, observe_deploy
@@ -54,7 +55,7 @@ class ClusterPlatform:
 
     Args:
         access: opens the way to the cluster.
-        packages: what is installed, in order of need, given the namespaces in which somebody else runs a component.
+        packages: what is installed, in order of need, given what somebody else runs there.
         components: the same without charts and values, which only a deploy needs.
         registry: what the names of our own images start with.
         delegation: what is left to Argo CD: of that there is no package.
@@ -66,7 +67,7 @@ class ClusterPlatform:
     def __init__(
         self,
         access: Callable[[], Access],
-        packages: Callable[[frozenset[str]], Sequence[Package]],
+        packages: Callable[[Adopted], Sequence[Package]],
         components: Callable[[], Sequence[Component]],
         *,
         registry: Callable[[], str] = str,
@@ -83,7 +84,7 @@ class ClusterPlatform:
         self.forced = forced
         self._deadline_s = deadline_s
         self._removal_s = removal_s
-        self._adopted: frozenset[str] | None = None
+        self._adopted: Adopted | None = None
 
     @cached_property
     def access(self) -> Access:
@@ -122,7 +123,7 @@ class ClusterPlatform:
 
     def list_stages(self, after: tuple[str, ...] = ()) -> tuple[Stage, ...]:
         """Everything that should hold, after these stages; as if nobody else were there until that was observed."""
-        return stages.list_stages(self._packages, after, self._delegation, self._adopted or ())
+        return stages.list_stages(self._packages, after, self._delegation, self._known_adopted.namespaces)
 
     def list_removals(self, *, keep_data: bool, delete_crds: bool = False) -> tuple[Stage, ...]:
         """Everything that must be undone, in order."""
@@ -229,13 +230,18 @@ class ClusterPlatform:
 
     @property
     def _packages(self) -> Sequence[Package]:
-        return self._open_packages(self._adopted or frozenset())
+        return self._open_packages(self._known_adopted)
+
+    @property
+    def _known_adopted(self) -> Adopted:
+        """What somebody else runs; nothing before that was looked at."""
+        return self._adopted or NOTHING_ADOPTED
 
     def _look(self) -> Ownership:
         """What is ours, of which nothing is left to Argo CD; its values then leave others' namespaces alone."""
         components = [item for item in self.components if item not in self._delegation.components]
         ownership = read_ownership(self.kubernetes, components, self.forced)
-        self._adopted = ownership.adopted
+        self._adopted = read_adopted(self.kubernetes, ownership)
         return ownership
 
     @cached_property
@@ -283,7 +289,7 @@ def open_platform(
         return select_components(read_components(), config, outputs())
 
     @cache
-    def packages(adopted: frozenset[str]) -> Sequence[Package]:
+    def packages(adopted: Adopted) -> Sequence[Package]:
         chosen = list_bootstrap(components()) if config.gitops.enabled else components()
         return open_packages(chosen, config, outputs(), known=known, adopted=adopted)
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from platform_cli.cluster.adoption import forget_release
 from platform_cli.cluster.application import APPLICATIONS
 from platform_cli.cluster.discovery import discover
 from platform_cli.cluster.item import clear_finalizers, delete_item, describe, is_leaving, patch_item
 from platform_cli.cluster.mark import is_ours, of_release, restore, unclaim
 from platform_cli.cluster.observation import Sight, find_unready
 from platform_cli.cluster.ownership import Ownership
+from platform_cli.cluster.release_record import forget_release
 from platform_cli.cluster.remains import (
     APPLICATION_SETS,
     CRON_WORKFLOWS,

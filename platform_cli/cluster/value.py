@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from platform_cli.cluster.adopted import NOTHING_ADOPTED, Adopted
 from platform_cli.cluster.component import Component, read_components, select_components
 from platform_cli.cluster.value_mapping import map_values
 from platform_cli.cluster.value_site import Site, merge
@@ -26,7 +26,7 @@ def build_values(
     outputs: ClusterOutputs,
     *,
     assets: Path | None = None,
-    adopted: Collection[str] = (),
+    adopted: Adopted = NOTHING_ADOPTED,
 ) -> dict[str, Any]:
     """The values that a component is installed with; no secret is in them, only names of Secrets.
 
@@ -35,12 +35,12 @@ def build_values(
         config: its `components.values` win over everything.
         outputs: of the infrastructure.
         assets: the product's own folder; None means where it is installed.
-        adopted: namespaces in which somebody else runs a component.
+        adopted: what somebody else runs on the cluster.
     """
     assets = assets or find_assets()
     helm = assets / _HELM
     components = select_components(_read(helm / "releases.yaml"), config, outputs)
-    site = Site(config=config, outputs=outputs, components=components, assets=assets, adopted=frozenset(adopted))
+    site = Site(config=config, outputs=outputs, components=components, assets=assets, adopted=adopted)
     values: dict[str, Any] = {}
     for layer in (
         read_values(helm / "common" / f"{component.name}.yaml"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from platform_cli.cluster.value_platform import map_catalog, map_foundation, map_secrets
 from platform_cli.cluster.value_site import SQLITE_CLAIM, SQLITE_FILE, Site, image_of, merge
-from platform_cli.cluster.value_store import argo_repository, mlflow_root
+from platform_cli.cluster.value_store import argo_values, mlflow_root
 from platform_cli.tools.helm_manifest import load_yaml
 
 Values = dict[str, Any]
@@ -37,7 +37,7 @@ def _map_argo_workflows(site: Site) -> Values:
     if workflow.pod_labels:
         metadata = {"labels": dict(workflow.pod_labels)}
         values["controller"] = {"workflowDefaults": {"spec": {"podMetadata": metadata}}}
-    values = merge(values, argo_repository(site.store("argo"), site.outputs.region))
+    values = merge(values, argo_values(site.store("argo"), site.outputs.region))
     return merge(values, _argo_archive(site))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from platform_cli.cluster.value_site import SQLITE_CLAIM, SQLITE_FILE, SYSTEM_NAMESPACE, Site, image_of
+from platform_cli.cluster.value_store import argo_repository
 from platform_cli.tools.helm_manifest import load_yaml
 from platform_cli.workflow.step_code import step_code_files, step_code_name
 
@@ -90,7 +91,7 @@ def map_catalog(site: Site) -> Values:
 
 def _keeps_sqlite(site: Site) -> bool:
     """Whether there is an MLflow of ours with a file for a database."""
-    return site.has("mlflow") and "mlflow" not in site.adopted and not site.outputs.database.host
+    return site.has("mlflow") and "mlflow" not in site.adopted.namespaces and not site.outputs.database.host
 
 
 def _backup(site: Site) -> Values:
@@ -129,7 +130,7 @@ def _list_namespaces(site: Site) -> Values:
     reasons = {item.namespace: _PRIVILEGED[item.name] for item in site.components if item.name in _PRIVILEGED}
     levels = {name: {"podSecurity": "privileged", "reason": reason} for name, reason in reasons.items()}
     return {
-        name: {"adopted": True} if name in site.adopted else levels.get(name, {})
+        name: {"adopted": True} if name in site.adopted.namespaces else levels.get(name, {})
         for name in names
         if name not in _CLUSTERS_OWN
     }
@@ -151,12 +152,19 @@ def _pipelines(site: Site) -> Values:
             parameter["value"] = image_of("training", site.config, site.outputs)
     return {
         "enabled": True,
+        "runner": site.adopted.needs_runner,
+        "repository": _repository(site) if site.adopted.needs_repository else {},
         "template": template,
         "stepCode": {
             "name": step_code_name(folder / "src"),
             "data": {name: content.decode() for name, content in code.items()},
         },
     }
+
+
+def _repository(site: Site) -> Values:
+    """Where others' Argo keeps what runs in our namespace make: as ours would."""
+    return {**argo_repository(site.store("argo"), site.outputs.region), "archiveLogs": True}
 
 
 def _nodes(site: Site) -> Values:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from platform_cli.cluster.adopted import NOTHING_ADOPTED, Adopted
 from platform_cli.cluster.outputs import ArtifactStore, Identity
 
 if TYPE_CHECKING:
@@ -32,14 +33,14 @@ class Site:
     Attributes:
         components: those that are selected for it.
         assets: the product's own folder.
-        adopted: namespaces in which somebody else runs a component: they get nothing that closes them.
+        adopted: what somebody else runs there.
     """
 
     config: Config
     outputs: ClusterOutputs
     components: tuple[Component, ...]
     assets: Path = field(repr=False)
-    adopted: frozenset[str] = frozenset()
+    adopted: Adopted = NOTHING_ADOPTED
 
     def has(self, name: str) -> bool:
         """Whether a component is selected."""

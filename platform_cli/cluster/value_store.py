@@ -13,22 +13,28 @@ ACCESS_KEY, SECRET_KEY = "access-key", "secret-key"
 _KEY_FORMAT = "{{workflow.name}}/{{pod.name}}"
 
 
-def argo_repository(store: ArtifactStore, region: str) -> dict[str, Any]:
+def argo_values(store: ArtifactStore, region: str) -> dict[str, Any]:
     """Values of argo-workflows that send every artifact and log to the store. `region` is the deployment's."""
+    repository = argo_repository(store, region)
+    if "s3" in repository:
+        return {"useStaticCredentials": bool(store.secret), "artifactRepository": repository}
+    [(name, settings)] = repository.items()
+    return {"artifactRepository": {name: {key: _escape(value) for key, value in settings.items()}}}
+
+
+def argo_repository(store: ArtifactStore, region: str) -> dict[str, Any]:
+    """The store as an artifact repository of Argo's. `region` is the deployment's."""
     scheme, bucket, prefix = _split(store)
+    key_format = f"{prefix}/{_KEY_FORMAT}" if prefix else ""
     match scheme:
         case "s3":
-            return {
-                "useStaticCredentials": bool(store.secret),
-                "artifactRepository": {"s3": _argo_s3(store, bucket, prefix, store.region or region)},
-            }
+            return {"s3": _argo_s3(store, bucket, key_format, store.region or region)}
         case "gs":
-            gcs = {"bucket": bucket, **_templated("keyFormat", prefix)}
-            return {"artifactRepository": {"gcs": gcs}}
+            return {"gcs": {"bucket": bucket, **({"keyFormat": key_format} if prefix else {})}}
         case _:
             container, _, host = bucket.partition("@")
             azure = {"container": container, "endpoint": f"https://{host}", "useSDKCreds": True}
-            return {"artifactRepository": {"azure": {**azure, **_templated("blobNameFormat", prefix)}}}
+            return {"azure": {**azure, **({"blobNameFormat": key_format} if prefix else {})}}
 
 
 def mlflow_root(store: ArtifactStore, region: str) -> dict[str, Any]:
@@ -46,7 +52,7 @@ def mlflow_root(store: ArtifactStore, region: str) -> dict[str, Any]:
             return {"artifactRoot": {"azureBlob": blob}}
 
 
-def _argo_s3(store: ArtifactStore, bucket: str, prefix: str, region: str) -> dict[str, Any]:
+def _argo_s3(store: ArtifactStore, bucket: str, key_format: str, region: str) -> dict[str, Any]:
     address = urlsplit(store.endpoint or f"https://s3.{region}.amazonaws.com")
     values: dict[str, Any] = {
         "bucket": bucket,
@@ -55,8 +61,8 @@ def _argo_s3(store: ArtifactStore, bucket: str, prefix: str, region: str) -> dic
         "insecure": address.scheme == "http",
         "region": region,
     }
-    if prefix:
-        values["keyFormat"] = f"{prefix}/{_KEY_FORMAT}"
+    if key_format:
+        values["keyFormat"] = key_format
     if store.secret:
         values["accessKeySecret"] = {"name": store.secret, "key": ACCESS_KEY}
         values["secretKeySecret"] = {"name": store.secret, "key": SECRET_KEY}
@@ -76,11 +82,9 @@ def _mlflow_s3(store: ArtifactStore, bucket: str, prefix: str, region: str) -> d
     return {"artifactRoot": {"s3": s3}, "extraEnvVars": environment}
 
 
-def _templated(key: str, prefix: str) -> dict[str, str]:
-    """A key format in a part of the chart that Helm reads as a template once more: its braces are escaped."""
-    if not prefix:
-        return {}
-    return {key: f"{prefix}/{_KEY_FORMAT}".replace("{{", '{{ "{{" }}')}
+def _escape(value: object) -> object:
+    """For a part of the chart that Helm reads as a template once more: the braces of a key format are text."""
+    return value.replace("{{", '{{ "{{" }}') if isinstance(value, str) else value
 
 
 def _split(store: ArtifactStore) -> tuple[str, str, str]:
