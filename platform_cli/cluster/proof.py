@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from platform_cli.clouds.interface import Proof
-from platform_cli.cluster.item import is_leaving
-from platform_cli.cluster.remains import list_volumes, observe_destroy
+from platform_cli.cluster.item import describe, is_leaving
+from platform_cli.cluster.remains import list_loose, list_volumes, observe_destroy
 from platform_cli.cluster.stages import list_namespaces
 from platform_cli.cluster.work import KubernetesObject
 from platform_cli.tools.kubernetes_kind import CUSTOM_RESOURCE_DEFINITION
@@ -33,11 +33,12 @@ def prove_gone(
     resources = [f"{crd} {key}" for crd, keys in now.resources.items() for key in keys]
     gone = () if keep_data else list_volumes(remover.sight.kubernetes, remover.look(), before.claims)
     volumes = tuple(f"volume {name}" for name in gone)
+    loose = () if keep_data else map(describe, list_loose(remover.sight.kubernetes, components))
     balancers = tuple(f"load balancer of service {key}" for key in now.balancers if key in before.balancers)
     leaving = _find_leaving(remover.sight.kubernetes, now.crds)
     crds = [name for name in now.crds if name not in leaving]
     kept = (*(f"volume claim {key}" for key in now.claims if keep_data), *_tell_crds(crds))
-    left = (*stuck, *releases, *resources, *volumes, *balancers, *leaving.values())
+    left = (*stuck, *releases, *resources, *volumes, *loose, *balancers, *leaving.values())
     return Proof(_list_checked(keep_data=keep_data), left, kept)
 
 
@@ -62,6 +63,6 @@ def _list_checked(*, keep_data: bool) -> tuple[str, ...]:
         "no release of a component",
         "no custom resource of theirs",
         "no namespace of ours" + (" but those that hold volumes" if keep_data else ""),
-        *(() if keep_data else ("no volume that was bound there",)),
+        *(() if keep_data else ("no volume that was bound there", "no Secret and no code of steps of ours")),
         "no load balancer",
     )

@@ -11,16 +11,20 @@ from platform_cli.cluster.item import describe, key_of
 from platform_cli.cluster.mark import restore
 from platform_cli.cluster.observation import Sight, read_releases
 from platform_cli.cluster.ownership import Ownership, read_ownership
+from platform_cli.cluster.secret import MANAGED_BY, list_secrets
 from platform_cli.cluster.stages import list_namespaces
 from platform_cli.cluster.webhook import list_webhooks
 from platform_cli.cluster.work import ClusterFacts, KubernetesObject
 from platform_cli.tools.kubernetes_kind import (
+    CONFIG_MAP,
     NAMESPACE,
     PERSISTENT_VOLUME,
     PERSISTENT_VOLUME_CLAIM,
+    SECRET,
     SERVICE,
     Kind,
 )
+from platform_cli.workflow.step_code import PREFIX as STEP_CODE_PREFIX
 
 if TYPE_CHECKING:
     from platform_cli.cluster.component import Component
@@ -30,8 +34,8 @@ WORKFLOWS, CRON_WORKFLOWS = "workflows.argoproj.io", "cronworkflows.argoproj.io"
 APPLICATION_SETS = "applicationsets.argoproj.io"
 _POLICY = "persistentVolumeReclaimPolicy"
 _LIVE_PHASES = frozenset({"", "Pending", "Running"})
-# What we write on an Application, and on a workflow.
-_LABELS = (PART_OF, {"app.kubernetes.io/managed-by": "mlops"})
+# What our charts write on everything and we on Applications, and what we write on all else.
+_LABELS = (PART_OF, MANAGED_BY)
 
 
 def observe_destroy(sight: Sight, components: Sequence[Component], forced: Collection[str] = ()) -> ClusterFacts:
@@ -112,6 +116,19 @@ def list_claims(kubernetes: Kubernetes, ownership: Ownership) -> tuple[str, ...]
     spaces = list_namespaces(ownership.components)
     found = (item for space in spaces for item in kubernetes.list(PERSISTENT_VOLUME_CLAIM, space))
     return tuple(key_of(item) for item in found if ownership.may_remove(item))
+
+
+def list_loose(kubernetes: Kubernetes, components: Sequence[Component]) -> tuple[KubernetesObject, ...]:
+    """What is ours and goes with no release: Secrets that we made up, and the code of steps.
+
+    In a namespace of somebody else's they would outlive us.
+    """
+    keys = (key.partition("/") for key in list_secrets(components))
+    secrets = (kubernetes.get(SECRET, name, space) for space, _, name in keys)
+    runs = (item.namespace for item in components if WORKFLOWS in item.owns)
+    maps = (item for space in runs for item in kubernetes.list_metadata(CONFIG_MAP, space))
+    code = (item for item in maps if item["metadata"]["name"].startswith(STEP_CODE_PREFIX))
+    return tuple(item for item in (*secrets, *code) if item is not None and _is_labelled(item))
 
 
 def list_volumes(kubernetes: Kubernetes, ownership: Ownership, claims: Collection[str]) -> tuple[str, ...]:

@@ -21,12 +21,12 @@ from platform_cli.cluster.remains import (
     WORKFLOWS,
     find_delegated_here,
     list_claims,
+    list_loose,
     list_returning,
     list_workflows,
     look_for_ours,
     select_ours,
 )
-from platform_cli.cluster.secret import MANAGED_BY, list_secrets
 from platform_cli.cluster.webhook import list_webhooks, remove_dead
 from platform_cli.cluster.work import DrainResources, RemoveCrds, RemoveNamespaces, RemoveRelease
 from platform_cli.errors import DeadlineError, NotFoundError
@@ -35,7 +35,6 @@ from platform_cli.tools.kubernetes_kind import (
     CUSTOM_RESOURCE_DEFINITION,
     NAMESPACE,
     PERSISTENT_VOLUME_CLAIM,
-    SECRET,
     Kind,
 )
 
@@ -191,7 +190,8 @@ class Remover:
         kept = {key.partition("/")[0] for key in list_claims(kubernetes, self.look())} if work.kept else set()
         doomed = [name for name in work.namespaces if name not in kept and self._is_ours(name)]
         if not work.kept:
-            self._remove_secrets()
+            for item in list_loose(kubernetes, self.components):
+                delete_item(kubernetes, item)
         for name in work.namespaces:
             found = kubernetes.get(NAMESPACE, name)
             if found is not None and (patch := restore(found)):
@@ -199,14 +199,6 @@ class Remover:
         left = self._delete_namespaces(doomed, emit)
         stuck = "; ".join(self.explain_namespace(name) for name in left)
         return f"{len(doomed) - len(left)} deleted" + (f"; {stuck}" if stuck else "")
-
-    def _remove_secrets(self) -> None:
-        """Delete Secrets that we made up: in somebody else's namespace they would outlive us."""
-        for key in list_secrets(self.components):
-            namespace, _, name = key.partition("/")
-            found = self.sight.kubernetes.get(SECRET, name, namespace)
-            if found is not None and MANAGED_BY.items() <= (found["metadata"].get("labels") or {}).items():
-                self.sight.kubernetes.delete(SECRET, name, namespace)
 
     def explain_namespace(self, name: str) -> str:
         """Why a namespace does not go, in the API's words."""

@@ -73,7 +73,8 @@ class Kubernetes:
             method="GET", path=kind.path(namespace), verb="list", what=kind.resource, accept=_METADATA, query=query
         )
         # Of a kind that has no object yet the API says null.
-        return tuple(decode(self.transport.send(request).data).get("items") or ())
+        items = decode(self.transport.send(request).data).get("items") or ()
+        return tuple({**item, "apiVersion": kind.api_version, "kind": kind.kind} for item in items)
 
     def find_kind(self, api_version: str, kind: str) -> Kind | None:
         """The kind as this cluster serves it; None when it does not. One request per group and version, once."""
