@@ -14,14 +14,15 @@ sys.path.insert(0, str(ROOT / "pipelines" / "serving" / "src"))
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What others import comes before them: pytest rewrites a module's assertions only at its first import.
 pytest_plugins = [
     "chart_fixtures",
+    "pipeline_fixtures",
+    "serving_fixtures",
+    "terraform_fixtures",
     "cluster_fixtures",
     "golden_fixtures",
     "kserve_fixtures",
-    "pipeline_fixtures",
     "platform_fixtures",
-    "serving_fixtures",
     "state_fixtures",
-    "terraform_fixtures",
 ]
