@@ -18,12 +18,12 @@ from platform_cli.cluster.value import build_values
 from platform_cli.target import CloudName
 from platform_cli.tools.helm import open_renderer
 from platform_cli.tools.kubernetes import Kubernetes
-from platform_cli.workflow.argo_manifest import SERVICE_ACCOUNT
+from platform_cli.workflow.argo_api import RUNNER
 
 COMPONENTS = select_components(read_components(), make_config("existing"), make_outputs("existing"))
 BY_NAME = {component.name: component for component in COMPONENTS}
 MAPS = "/api/v1/configmaps"
-ACCOUNT = f"/api/v1/namespaces/argo/serviceaccounts/{SERVICE_ACCOUNT}"
+ACCOUNT = f"/api/v1/namespaces/argo/serviceaccounts/{RUNNER}"
 CATALOG = of_release("mlops-system", "platform-catalog")["metadata"]
 THEIR_ARGO = [{"metadata": {"name": crd}} for crd in BY_NAME["argo-workflows"].owns]
 S3 = "s3: {bucket: theirs}\n"
@@ -58,7 +58,7 @@ def test_where_argo_is_ours_nothing_is_asked() -> None:
     ids=["none", "the-one-that-we-brought", "by-hand", "of-their-chart"],
 )
 def test_runs_need_an_account_where_nobody_else_has_one(metadata: dict[str, Any] | None, is_needed: bool) -> None:
-    account = None if metadata is None else {"metadata": {"name": SERVICE_ACCOUNT, "namespace": "argo", **metadata}}
+    account = None if metadata is None else {"metadata": {"name": RUNNER, "namespace": "argo", **metadata}}
     assert beside_theirs(account=account).needs_runner is is_needed
 
 
@@ -130,12 +130,13 @@ def test_an_argo_of_ours_gets_neither() -> None:
 
 def test_the_account_may_do_what_a_step_reports_and_nothing_else() -> None:
     made = render_catalog("existing", Adopted(needs_runner=True))
-    assert f"ServiceAccount/{SERVICE_ACCOUNT}" in made
+    account = made[f"ServiceAccount/{RUNNER}"]
+    assert account["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
     assert made["Role/mlops-runner"]["rules"] == [
         {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
     ]
     binding = made["RoleBinding/mlops-runner"]
-    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": SERVICE_ACCOUNT, "namespace": "argo"}]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": RUNNER, "namespace": "argo"}]
     assert "ConfigMap/artifact-repositories" not in made
 
 

@@ -13,7 +13,7 @@ from test_cluster_journey import STEPS, list_cluster
 
 from platform_cli.tools.kubernetes import Kubernetes
 from platform_cli.tools.kubernetes_kind import CONFIG_MAP, DEPLOYMENT, SECRET, SERVICE_ACCOUNT, Kind
-from platform_cli.workflow.argo_manifest import SERVICE_ACCOUNT as RUNNER
+from platform_cli.workflow.argo_api import RUNNER
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900), pytest.mark.xdist_group("adopted-platform")]
 

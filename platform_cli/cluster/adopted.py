@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from platform_cli.cluster.mark import release_of
 from platform_cli.tools.kubernetes_kind import CONFIG_MAP, SERVICE_ACCOUNT
+from platform_cli.workflow.argo_api import RUNNER
 
 if TYPE_CHECKING:
     from platform_cli.cluster.ownership import Key, Ownership
@@ -42,8 +43,6 @@ def read_adopted(kubernetes: Kubernetes, ownership: Ownership) -> Adopted:
     components = {component.name: component for component in ownership.components}
     if _ARGO not in ownership.foreign or _CATALOG not in components:
         return Adopted(namespaces=ownership.adopted)
-    from platform_cli.workflow.argo_manifest import SERVICE_ACCOUNT as RUNNER
-
     catalog, space = components[_CATALOG], components[_ARGO].namespace
     ours = (catalog.namespace, catalog.release)
     return Adopted(

@@ -123,7 +123,8 @@ class ClusterPlatform:
 
     def list_stages(self, after: tuple[str, ...] = ()) -> tuple[Stage, ...]:
         """Everything that should hold, after these stages; as if nobody else were there until that was observed."""
-        return stages.list_stages(self._packages, after, self._delegation, self._known_adopted.namespaces)
+        adopted = self._adopted or NOTHING_ADOPTED
+        return stages.list_stages(self._packages, after, self._delegation, adopted.namespaces)
 
     def list_removals(self, *, keep_data: bool, delete_crds: bool = False) -> tuple[Stage, ...]:
         """Everything that must be undone, in order."""
@@ -230,12 +231,7 @@ class ClusterPlatform:
 
     @property
     def _packages(self) -> Sequence[Package]:
-        return self._open_packages(self._known_adopted)
-
-    @property
-    def _known_adopted(self) -> Adopted:
-        """What somebody else runs; nothing before that was looked at."""
-        return self._adopted or NOTHING_ADOPTED
+        return self._open_packages(self._adopted or NOTHING_ADOPTED)
 
     def _look(self) -> Ownership:
         """What is ours, of which nothing is left to Argo CD; its values then leave others' namespaces alone."""

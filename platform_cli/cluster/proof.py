@@ -63,6 +63,6 @@ def _list_checked(*, keep_data: bool) -> tuple[str, ...]:
         "no release of a component",
         "no custom resource of theirs",
         "no namespace of ours" + (" but those that hold volumes" if keep_data else ""),
-        *(() if keep_data else ("no volume that was bound there", "no Secret and no code of steps of ours")),
+        *(() if keep_data else ("no volume that was bound there", "no Secret, account or code of steps of ours")),
         "no load balancer",
     )

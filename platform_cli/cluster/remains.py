@@ -22,8 +22,10 @@ from platform_cli.tools.kubernetes_kind import (
     PERSISTENT_VOLUME_CLAIM,
     SECRET,
     SERVICE,
+    SERVICE_ACCOUNT,
     Kind,
 )
+from platform_cli.workflow.argo_api import RUNNER
 from platform_cli.workflow.step_code import PREFIX as STEP_CODE_PREFIX
 
 if TYPE_CHECKING:
@@ -119,16 +121,17 @@ def list_claims(kubernetes: Kubernetes, ownership: Ownership) -> tuple[str, ...]
 
 
 def list_loose(kubernetes: Kubernetes, components: Sequence[Component]) -> tuple[KubernetesObject, ...]:
-    """What is ours and goes with no release: Secrets that we made up, and the code of steps.
+    """What is ours and goes with no release: Secrets that we made up, the account of runs, the code of steps.
 
     In a namespace of somebody else's they would outlive us.
     """
     keys = (key.partition("/") for key in list_secrets(components))
     secrets = (kubernetes.get(SECRET, name, space) for space, _, name in keys)
-    runs = (item.namespace for item in components if WORKFLOWS in item.owns)
+    runs = [item.namespace for item in components if WORKFLOWS in item.owns]
+    accounts = (kubernetes.get(SERVICE_ACCOUNT, RUNNER, space) for space in runs)
     maps = (item for space in runs for item in kubernetes.list_metadata(CONFIG_MAP, space))
     code = (item for item in maps if item["metadata"]["name"].startswith(STEP_CODE_PREFIX))
-    return tuple(item for item in (*secrets, *code) if item is not None and _is_labelled(item))
+    return tuple(item for item in (*secrets, *accounts, *code) if item is not None and _is_labelled(item))
 
 
 def list_volumes(kubernetes: Kubernetes, ownership: Ownership, claims: Collection[str]) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ TEMPLATE_LABEL = "workflows.argoproj.io/workflow-template"
 COMPLETED_LABEL = "workflows.argoproj.io/completed"
 MANAGER_LABEL = "app.kubernetes.io/managed-by"
 MANAGED = {MANAGER_LABEL: "mlops"}
+RUNNER = "argo-workflow"
+"""The service account of runs that name none."""
 SPEC_HASH = "mlops.dev/spec-hash"
 RESUMED_AT = "mlops.dev/resumed-at"
 OVER = ("Succeeded", "Failed", "Error")

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from platform_cli.errors import DeadlineError, NotFoundError, StateError
 from platform_cli.events import Emit, LogLine
-from platform_cli.workflow.argo_api import WorkflowApi
+from platform_cli.workflow.argo_api import RUNNER, WorkflowApi
 from platform_cli.workflow.argo_diagnosis import Diagnosis
 from platform_cli.workflow.argo_follow import Follower, Patience
 from platform_cli.workflow.argo_log import refuse_unknown_step, stream_logs
-from platform_cli.workflow.argo_manifest import SERVICE_ACCOUNT, Wish
+from platform_cli.workflow.argo_manifest import Wish
 from platform_cli.workflow.argo_retry import is_suspended
 from platform_cli.workflow.argo_status import FULFILLED, Teller, is_over, list_pods, present, summarise, unpack
 from platform_cli.workflow.argo_submission import make_run
@@ -48,7 +48,7 @@ class RunEngine:
         self,
         api: WorkflowApi,
         *,
-        service_account: str = SERVICE_ACCOUNT,
+        service_account: str = RUNNER,
         registry: str = "",
         patience: Patience | None = None,
     ) -> None:
@@ -201,7 +201,7 @@ class ArgoEngine(RunEngine):
         namespace: str,
         *,
         environ: Mapping[str, str] | None = None,
-        service_account: str = SERVICE_ACCOUNT,
+        service_account: str = RUNNER,
         registry: str = "",
         patience: Patience | None = None,
     ) -> None:
@@ -228,7 +228,7 @@ class ArgoServerEngine(RunEngine):
         namespace: str,
         *,
         verify: bool = True,
-        service_account: str = SERVICE_ACCOUNT,
+        service_account: str = RUNNER,
         registry: str = "",
         patience: Patience | None = None,
     ) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from platform_cli.errors import UsageError
-from platform_cli.workflow.argo_api import API_VERSION, MANAGED, SPEC_HASH, TEMPLATE_LABEL
+from platform_cli.workflow.argo_api import API_VERSION, MANAGED, RUNNER, SPEC_HASH, TEMPLATE_LABEL
 from platform_cli.workflow.finding import Finding, refusal
 from platform_cli.workflow.interface import Submission, WorkflowObject
 from platform_cli.workflow.lint import lint
@@ -32,7 +32,6 @@ from platform_cli.workflow.submission import (
     name_run,
 )
 
-SERVICE_ACCOUNT = "argo-workflow"
 IMAGE_PARAMETER = "image"
 _HASH_DIGITS = 16
 _REGISTRY_SIGNS = (".", ":")
@@ -50,7 +49,7 @@ class Wish:
     """
 
     namespace: str
-    service_account: str = SERVICE_ACCOUNT
+    service_account: str = RUNNER
     registry: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
 
