@@ -25,8 +25,10 @@ class HttpServer(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _linger(self) -> None:
-        end = asyncio.get_running_loop().time() + _LINGER_S
+        """Until nobody is connected, the time is up, or a second Ctrl-C."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + _LINGER_S
         # The first pause lets the loop hand over what it accepted last.
         await asyncio.sleep(_LOOK_EVERY_S)
-        while self.server_state.connections and asyncio.get_running_loop().time() < end:
+        while self.server_state.connections and clock() < end and not self.force_exit:
             await asyncio.sleep(_LOOK_EVERY_S)
