@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
@@ -9,11 +10,13 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 from cloud_authenticators import (
@@ -419,6 +422,26 @@ def test_a_lock_of_a_killed_mlops_is_taken_over(file: Path) -> None:
     lock.write_text(f"mlops {int(child.stdout)} 1.0")
     assert add_access(file, access(), "mlops", target="aws/dev", uses=False, forces=False).changed
     assert not lock.exists()
+
+
+def test_a_lock_that_came_in_place_of_a_dead_one_is_respected(file: Path) -> None:
+    """Two find the lock of a killed mlops: the second to remove it must leave the first one's own."""
+    child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    lock, me = file.with_name("config.lock"), psutil.Process()
+    lock.write_text(f"mlops {int(child.stdout)} 1.0")
+    with ThreadPoolExecutor(1) as pool, lock.open("rb") as dead:
+        fcntl.flock(dead, fcntl.LOCK_EX)
+        second = pool.submit(
+            add_access, file, access(), "mlops", target="aws/dev", uses=False, forces=False, patience_s=0
+        )
+        while [each.path for each in me.open_files()].count(str(lock)) < 2:
+            assert not second.done()
+        lock.unlink()
+        lock.write_text(f"mlops {me.pid} {me.create_time()}")
+        fcntl.flock(dead, fcntl.LOCK_UN)
+        with pytest.raises(StateError, match="being written by another program"):
+            second.result()
+    assert lock.exists()
 
 
 def test_two_at_once_lose_nothing(file: Path) -> None:

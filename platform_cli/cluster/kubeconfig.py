@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -179,8 +180,7 @@ def _take(lock: Path) -> bool:
         lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        if _is_abandoned(lock):
-            lock.unlink(missing_ok=True)
+        _remove_abandoned(lock)
         return False
     except OSError as error:
         raise PreflightError(f"cannot write {lock}: {error.strerror}", hint="choose another --file") from error
@@ -190,10 +190,19 @@ def _take(lock: Path) -> bool:
     return True
 
 
-def _is_abandoned(lock: Path) -> bool:
+def _remove_abandoned(lock: Path) -> None:
+    """Remove the lock if it is ours and its process is gone, and never one that was made in its place meanwhile."""
+    with contextlib.suppress(OSError), lock.open("rb") as file:
+        # One at a time removes it: whoever waited here has a file open that is gone, and the name may be another's.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if _is_abandoned(file.read()) and os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+            lock.unlink()
+
+
+def _is_abandoned(text: bytes) -> bool:
     """Whether it is ours, and its process is gone; kubectl's locks are empty and never taken over."""
     try:
-        word, pid, created = lock.read_text("utf-8").split()
+        word, pid, created = text.decode().split()
         return word == "mlops" and not ProcessId(int(pid), float(created)).alive
-    except (OSError, ValueError):
+    except ValueError:
         return False
