@@ -9,6 +9,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +19,11 @@ import pytest
 from engine_fixtures import open_bench
 
 from platform_cli.errors import InterruptedByUser, StateError
+from platform_cli.process import ProcessId
 from platform_cli.workflow.database import Database
+from platform_cli.workflow.drive_lock import try_hold
+from platform_cli.workflow.local_engine import LocalEngine
+from platform_cli.workflow.recovery import reconcile_runs
 from platform_cli.workflow.store import RunStore
 
 DRIVE = Path(__file__).parent / "fixtures" / "engine" / "drive.py"
@@ -252,6 +258,67 @@ def test_two_engines_never_drive_the_same_run(bench):
         bench.engine.stop(run)
         assert child.wait(timeout=PATIENCE_S) == InterruptedByUser.exit_code
     assert bench.engine.get(run)["status"]["phase"] == "Failed"
+
+
+class LateReader(RunStore):
+    """Is kept waiting after its first look at the runs until `meanwhile` is over."""
+
+    def __init__(self, database: Database, meanwhile: Callable[[], object]) -> None:
+        super().__init__(database)
+        self.meanwhile: Callable[[], object] | None = meanwhile
+
+    def unfinished(self):
+        runs = super().unfinished()
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return runs
+
+
+def test_a_run_that_ends_while_somebody_looks_for_dead_engines_stays_as_it_ended(bench):
+    run = bench.submit(_chain(bench, "0"), reuse=False)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as engine:
+        bench.engine.store.claim(run, ProcessId.of(engine.pid))
+
+        def end() -> None:
+            engine.communicate(b"\n")
+            bench.go(run)
+
+        reconcile_runs(LateReader(bench.engine.store.database, end), bench.engine.folder)
+    assert bench.engine.get(run)["status"]["phase"] == "Succeeded"
+
+
+def test_a_run_is_stopped_in_order_from_its_first_moment(bench):
+    run = bench.submit(_chain(bench, "31.4801"), reuse=False)
+    with driven(bench, run) as child:
+        while bench.engine.store.run(run).engine is None:
+            assert child.poll() is None
+        bench.engine.stop(run)
+        assert child.wait(timeout=PATIENCE_S) == InterruptedByUser.exit_code
+    status = bench.engine.get(run)["status"]
+    assert (status["phase"], status["message"]) == ("Failed", "interrupted; it can be resumed")
+
+
+def test_a_run_that_is_about_to_be_driven_is_not_marked_but_stopped(bench):
+    run = bench.submit(_chain(bench, "31.4901"), reuse=False)
+    with ThreadPoolExecutor(1) as pool:
+        with try_hold(bench.engine.folder(run)) as held:
+            assert held
+            stopped = pool.submit(stop_elsewhere, bench.home, run)
+            with pytest.raises(TimeoutError):
+                stopped.result(timeout=0.5)
+            with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as engine:
+                bench.engine.store.claim(run, ProcessId.of(engine.pid))
+                assert engine.wait(timeout=PATIENCE_S) == -signal.SIGTERM
+        stopped.result(timeout=PATIENCE_S)
+    assert bench.engine.store.run(run).status.phase == "Pending"
+
+
+def stop_elsewhere(home, run: str) -> None:
+    """As another command does it, with a connection of its own."""
+    engine = LocalEngine(home, environment=os.environ)
+    engine.stop(run)
+    engine.close()
 
 
 def test_a_detached_run_goes_on_alone_and_can_be_followed(bench):

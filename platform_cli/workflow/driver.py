@@ -15,6 +15,7 @@ import msgspec
 
 from platform_cli.errors import InterruptedByUser
 from platform_cli.events import Emit, NodeFinished, NodeStarted, Notice, RunFinished, RunStarted
+from platform_cli.process import current
 from platform_cli.workflow.call import Ask, Command, LeafOutcome, Memorize, RunLeaf, StopLeaf, Wait
 from platform_cli.workflow.clock import Clock
 from platform_cli.workflow.leaf import LeafEnded, LeafRunner, LeafStarted
@@ -73,7 +74,7 @@ class Driver:
         self.begun = time.monotonic()
 
     def drive(self) -> None:
-        """Until everything is over.
+        """Until everything is over. A failure leaves the claim, so that the next command settles what was left behind.
 
         Raises:
             InterruptedByUser: a signal asked to stop; the run can be resumed.
@@ -81,6 +82,8 @@ class Driver:
         """
         try:
             with self._signals():
+                # Whoever stops the run signals who claimed it: from here on that interrupts us, and does not end us.
+                self.store.claim(self.run.name, current())
                 self._begin()
                 while not self.lifecycle.is_over:
                     self._turn()
@@ -203,6 +206,7 @@ class Driver:
         )
         self.status = with_condition(self.status, Condition(type="Completed"))
         self.store.write(self.run.name, Changes(status=self.status))
+        self.store.claim(self.run.name, None)
         self.emit(
             RunFinished(
                 run=self.run.name,
@@ -239,6 +243,7 @@ class Driver:
         status = msgspec.structs.replace(self.status, phase="Failed", message=message, finished_at=_stamp())
         self.changes.status = with_condition(status, Condition(type=INTERRUPTED, message=message))
         self.store.write(self.run.name, self.changes)
+        self.store.claim(self.run.name, None)
 
     def _progress(self) -> str:
         leaves = [node for node in self.scheduler.nodes.values() if node.type == "Pod"]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
-from platform_cli.errors import InterruptedByUser, StateError, ToolError
+from platform_cli.errors import StateError, ToolError
 from platform_cli.events import Emit, LogLine
 from platform_cli.layout import TargetHome
-from platform_cli.process import current, scrub_environment, spawn_detached
+from platform_cli.process import scrub_environment, spawn_detached
 from platform_cli.workflow import mount, run_log
 from platform_cli.workflow.artifact import ArtifactStore, remove_tree
 from platform_cli.workflow.database import Database
+from platform_cli.workflow.drive_lock import try_hold
 from platform_cli.workflow.interface import Submission, WorkflowObject, leave
 from platform_cli.workflow.recovery import reconcile_runs, reopen, stop_run
 from platform_cli.workflow.step_output import LOG_LIMIT_BYTES
@@ -29,6 +30,8 @@ _DETACHED = (
     "import sys; sys.path.insert(0, {root!r}); from platform_cli.workflow.detached import main; main(sys.argv[1:])"
 )
 _OVER = ("Succeeded", "Failed", "Error")
+_PATIENCE_S = 10.0
+_POLL_S = 0.05
 
 
 class LocalEngine:
@@ -114,14 +117,7 @@ class LocalEngine:
             if run.status.phase in _OVER:
                 hint = f"open it again with: mlops pipeline submit --resume {run.name}"
                 raise StateError(f"run {run.name} has ended: {run.status.phase}", hint=hint)
-            self.store.claim(run.name, current())
-            # A failure leaves the claim, so that the next command settles what was left behind.
-            try:
-                assemble(self, run, emit).drive()
-            except InterruptedByUser:
-                self.store.claim(run.name, None)
-                raise
-            self.store.claim(run.name, None)
+            assemble(self, run, emit).drive()
         return self.get(run.name)
 
     def watch(self, name: str, emit: Emit) -> WorkflowObject:
@@ -174,7 +170,7 @@ class LocalEngine:
             self._wake(run)
             return
         with self.hold(run.name):
-            reopen(self.store, run, self.folder(run.name))
+            reopen(self.store, self.store.run(run.name), self.folder(run.name))
 
     def fetch_artifacts(self, name: str, folder: Path) -> tuple[Path, ...]:
         """See `Engine.fetch_artifacts`."""
@@ -217,17 +213,20 @@ class LocalEngine:
         Raises:
             StateError: another process does.
         """
-        folder = self.folder(name)
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                engine = self.store.run(name).engine
-                owner = f" (process {engine.pid})" if engine else ""
+        given_up = time.monotonic() + _PATIENCE_S
+        while True:
+            with try_hold(self.folder(name)) as held:
+                if held:
+                    yield
+                    return
+            engine = self.store.run(name).engine
+            is_driven = engine is not None and engine.alive
+            # Whoever holds it without driving it settles or stops it, and is done in a moment.
+            if is_driven or time.monotonic() > given_up:
+                owner = f" (process {engine.pid})" if engine and is_driven else ""
                 hint = f"follow it with: mlops pipeline get {name} --wait, or end it: mlops pipeline stop {name}"
-                raise StateError(f"run {name} is driven by another process{owner}", hint=hint) from None
-            yield
+                raise StateError(f"run {name} is driven by another process{owner}", hint=hint)
+            time.sleep(_POLL_S)
 
     def _wake(self, run: Run) -> None:
         import signal
@@ -237,7 +236,9 @@ class LocalEngine:
             raise StateError(f"run {run.name} is running", hint=f"follow it with: mlops pipeline get {run.name} --wait")
         (self.folder(run.name) / RESUME_FILE).touch()
         if run.engine is not None:
-            os.kill(run.engine.pid, signal.SIGUSR1)
+            # One that ends meanwhile needs no waking.
+            with suppress(ProcessLookupError):
+                os.kill(run.engine.pid, signal.SIGUSR1)
 
     def _apply(self, folder: Path, files: Mapping[str, bytes], *, secret: bool) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import os
 import signal
 import time
@@ -15,6 +15,7 @@ import psutil
 from platform_cli.errors import DeadlineError, StateError
 from platform_cli.process import ProcessId
 from platform_cli.workflow.artifact import remove_tree
+from platform_cli.workflow.drive_lock import try_hold
 from platform_cli.workflow.node import Node, now
 from platform_cli.workflow.store import (
     INTERRUPTED,
@@ -34,13 +35,19 @@ _POLL_S = 0.05
 
 def reconcile_runs(store: RunStore, folder: Callable[[str], Path]) -> None:
     """Settle every run whose engine is gone: end what it left running, mark what was not over, allow to resume."""
-    for run in store.unfinished():
-        # Our own claim without the lock is left from a drive that an error ended.
-        is_gone = run.engine is not None and (not run.engine.alive or run.engine.pid == os.getpid())
-        if is_gone and not _is_driven(folder(run.name)):
-            _end_orphans(store.processes(run.name).values())
-            store.write(run.name, _post_mortem(run, store.nodes(run.name)))
-            store.claim(run.name, None)
+    for name in [run.name for run in store.unfinished() if _is_abandoned(run)]:
+        with try_hold(folder(name)) as held:
+            # Asked again: until we held it, its engine may have brought it to its end, or another one taken it on.
+            runs = [run for run in store.unfinished() if held and run.name == name and _is_abandoned(run)]
+            for run in runs:
+                _end_orphans(store.processes(name).values())
+                store.write(name, _post_mortem(run, store.nodes(name)))
+                store.claim(name, None)
+
+
+def _is_abandoned(run: Run) -> bool:
+    # Our own claim without the lock is left from a drive that an error ended.
+    return run.engine is not None and (not run.engine.alive or run.engine.pid == os.getpid())
 
 
 def stop_run(store: RunStore, run: Run, folder: Callable[[str], Path], *, grace_s: float) -> None:
@@ -50,14 +57,30 @@ def stop_run(store: RunStore, run: Run, folder: Callable[[str], Path], *, grace_
         StateError: it has ended already.
         DeadlineError: its engine does not react.
     """
-    if run.engine is not None and run.engine.alive:
-        os.kill(run.engine.pid, signal.SIGTERM)
-        deadline = time.monotonic() + 2 * grace_s + 10
-        while run.engine.alive and _is_driven(folder(run.name)):
-            if time.monotonic() > deadline:
-                hint = f"kill process {run.engine.pid}; the next command settles the run"
-                raise DeadlineError(f"the engine of run {run.name} does not stop", hint=hint)
-            time.sleep(_POLL_S)
+    deadline = time.monotonic() + 2 * grace_s + 10
+    told: ProcessId | None = None
+    while time.monotonic() < deadline:
+        run = store.run(run.name)
+        if run.engine is not None and run.engine.alive and told != run.engine:
+            told = run.engine
+            _ask_to_end(told)
+        with try_hold(folder(run.name)) as held:
+            if held:
+                return _close(store, store.run(run.name), was_told=told is not None)
+        # Driven, or about to be: an engine that has not written down yet who it is cannot be told.
+        time.sleep(_POLL_S)
+    owner = f"kill process {told.pid}; the next command settles the run" if told else "try again"
+    raise DeadlineError(f"the engine of run {run.name} does not stop", hint=owner)
+
+
+def _ask_to_end(engine: ProcessId) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(engine.pid, signal.SIGTERM)
+
+
+def _close(store: RunStore, run: Run, *, was_told: bool) -> None:
+    """Mark a run that nobody drove; one whose engine was told has been marked by that."""
+    if was_told:
         return
     if run.status.phase != "Pending":
         raise StateError(f"run {run.name} has ended: {run.status.phase}", hint="see it with: mlops pipeline get")
@@ -143,15 +166,3 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         return
-
-
-def _is_driven(folder: Path) -> bool:
-    """Whether some process holds the run's lock."""
-    try:
-        with (folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        return False
-    return False
