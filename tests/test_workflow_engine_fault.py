@@ -179,13 +179,14 @@ def test_an_interrupted_run_stops_its_steps_and_can_be_resumed(bench, number):
 
 def test_a_second_signal_kills_what_does_not_want_to_end(bench):
     mark = "31.4301"
-    run = bench.submit(
-        _chain(bench, mark, before="trap : TERM;", after=f"while :; do sleep {mark}; done;"), reuse=False
-    )
+    asked = _marker(bench, "asked")
+    before, after = f"asked() {{ touch '{asked}'; }}; trap asked TERM;", f"while :; do sleep {mark}; done;"
+    run = bench.submit(_chain(bench, mark, before, after), reuse=False)
     with driven(bench, run, grace_s=600) as child:
         wait_for(_marker(bench, "here").exists, "the slow step")
         child.send_signal(signal.SIGINT)
-        time.sleep(0.1)
+        # Two that come at once count as one.
+        wait_for(asked.exists, "the step's own TERM")
         child.send_signal(signal.SIGINT)
         assert child.wait(timeout=PATIENCE_S) == InterruptedByUser.exit_code
     assert not sleepers(mark)
