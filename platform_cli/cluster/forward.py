@@ -154,6 +154,8 @@ class Forward:
             )
             with self._lock:
                 self._connections.add(connection)
+            if self._closing.is_set():
+                connection.close()
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: Connection) -> None:
