@@ -11,6 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,26 @@ def test_a_local_lock_ends_with_its_holder_but_its_text_tells_of_it(local: Targe
     assert local.find_holding() is None
 
 
+class LettingGo(S3Backend):
+    """A state whose holder lets go of the lock, and ends, between two looks at it."""
+
+    def read_note(self, name: str) -> bytes | None:
+        found = super().read_note(name)
+        self.client.delete_object(Bucket=self.bucket, Key=f"{self.key}.tflock")
+        return found
+
+
+def test_a_holder_that_ends_while_it_is_looked_at_has_left_no_lock(remote: TargetState) -> None:
+    leave_beat(remote, pid=4711)
+    put_lock(remote, lock(age_s=0))
+    dead = remote.find_holding()
+    assert dead
+    assert dead.liveness is Liveness.DEAD
+    assert isinstance(remote.backend, S3Backend)
+    passing = LettingGo(remote.backend.bucket, remote.backend.key, REGION, remote.backend.client)
+    assert find_holding(passing, remote.root) is None
+
+
 # --- heartbeats ---
 
 
@@ -198,12 +219,51 @@ def test_the_last_beat_of_a_failed_command_stays_and_explains_its_lock(remote: T
     assert "terraform apply" in holding.because
 
 
+def leave_beat(state: TargetState, **changed: Any) -> Beat:
+    """The last beat of a command; of one on this machine that has ended, unless told otherwise."""
+    left = beat(**{"pid": 4711, **changed})
+    state.backend.write_note("heartbeat", json.dumps(asdict(left)).encode())
+    return left
+
+
+def await_beat(state: TargetState) -> Beat:
+    """The first beat of ours."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if (found := read_beat(state.backend)) and found.pid == os.getpid():
+            return found
+        time.sleep(0.01)
+    pytest.fail("no beat of ours came")
+
+
 def test_who_beats_already_is_not_shouted_down(remote: TargetState) -> None:
-    first = json.dumps({**{name: getattr(beat(), name) for name in Beat.__slots__}, "pid": 4711}).encode()
-    remote.backend.write_note("heartbeat", first)
+    parent = psutil.Process(os.getppid())
+    first = leave_beat(remote, pid=parent.pid, created=parent.create_time())
     with beating(remote.backend, "mlops plan"):
         pass
-    assert remote.backend.read_note("heartbeat") == first
+    assert read_beat(remote.backend) == first
+
+
+def test_the_beat_of_a_dead_command_does_not_stand_for_the_next_ones_lock(remote: TargetState) -> None:
+    """It was killed a moment ago and left no lock; whoever looks from elsewhere must not take ours for its."""
+    leave_beat(remote, pid=4711)
+    with beating(remote.backend, "mlops deploy"):
+        await_beat(remote)
+        put_lock(remote, lock(age_s=0))
+        holding = remote.find_holding()
+    assert holding
+    assert holding.liveness is Liveness.ALIVE
+    assert read_beat(remote.backend) is None
+
+
+@pytest.mark.parametrize("silent_s", [0, 2 * STALE_S])
+def test_the_beat_of_a_dead_command_stays_beside_its_lock(remote: TargetState, silent_s: float) -> None:
+    now = time.time()
+    left = leave_beat(remote, machine="runner/1/1", began=now - silent_s - 30, at=now - silent_s)
+    put_lock(remote, lock(age_s=silent_s + 20))
+    with beating(remote.backend, "mlops plan"):
+        pass
+    assert read_beat(remote.backend) == left
 
 
 @pytest.mark.parametrize("note", [b"", b"{", b"{}", b"[1]"])

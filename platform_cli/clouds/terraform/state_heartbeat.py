@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Iterator
 
 from platform_cli.clouds.terraform.backend import StateBackend
 from platform_cli.clouds.terraform.backend_local import LocalBackend
-from platform_cli.clouds.terraform.state_lock import BEAT_S, HEARTBEAT, STALE_S, Beat, new_beat, read_beat, write_beat
+from platform_cli.clouds.terraform.state_lock import (
+    BEAT_S,
+    HEARTBEAT,
+    STALE_S,
+    Beat,
+    has_ended,
+    new_beat,
+    read_beat,
+    write_beat,
+)
 from platform_cli.errors import MlopsError
+
+# Before anybody takes the silence for our own end.
+_GONE_S = STALE_S - 2 * BEAT_S
 
 
 @contextlib.contextmanager
@@ -39,12 +50,23 @@ def beating(backend: StateBackend, command: str) -> Iterator[None]:
 def _beat(backend: StateBackend, beat: Beat, over: threading.Event) -> None:
     while True:
         with contextlib.suppress(MlopsError):
-            last = read_beat(backend)
-            # Who beats already has the lock, or had it a moment ago: Terraform will tell us.
-            if not _is_anothers(last, beat) or (last and time.time() - last.at > STALE_S):
+            if _may_beat(backend, beat):
                 write_beat(backend, beat)
         if over.wait(BEAT_S):
             return
+
+
+def _may_beat(backend: StateBackend, ours: Beat) -> bool:
+    """Whether the last beat explains nothing any more that ours does not."""
+    last = read_beat(backend)
+    if last is None or not _is_anothers(last, ours):
+        return True
+    # Who beats already has the lock, or had it a moment ago: Terraform will tell us.
+    if not has_ended(last, silent_s=_GONE_S):
+        return False
+    # What a command left locked when it was killed, its last beat tells; a lock that came since is ours.
+    lock = backend.read_lock()
+    return lock is None or lock.created >= ours.began
 
 
 def _is_anothers(found: Beat | None, ours: Beat) -> bool:

@@ -92,6 +92,13 @@ def read_beat(backend: StateBackend) -> Beat | None:
         return None
 
 
+def has_ended(beat: Beat, *, silent_s: float) -> bool:
+    """Whether the command that beat is gone: on this machine by its process, elsewhere by its silence of that long."""
+    if beat.machine == this_machine():
+        return not ProcessId(beat.pid, beat.created).alive
+    return time.time() - beat.at > silent_s
+
+
 def find_holding(backend: StateBackend, root: Path) -> Holding | None:
     """The lock and what is known of its holder; None when the state is not locked. `root` is where Terraform works."""
     lock = backend.read_lock()
@@ -102,7 +109,11 @@ def find_holding(backend: StateBackend, root: Path) -> Holding | None:
             return Holding(lock, Liveness.ALIVE, "the kernel's lock on the file is held")
         return Holding(lock, Liveness.DEAD, "its process has ended: the kernel's lock on the file is free")
     beat = read_beat(backend)
-    return Holding(lock, *judge(lock, beat, root, now=time.time()), beat if beat and _belongs(beat, lock) else None)
+    liveness, because = judge(lock, beat, root, now=time.time())
+    # A holder that lets go and ends between the two looks has left nothing.
+    if liveness is Liveness.DEAD and backend.read_lock() != lock:
+        return find_holding(backend, root)
+    return Holding(lock, liveness, because, beat if beat and _belongs(beat, lock) else None)
 
 
 @contextlib.contextmanager
