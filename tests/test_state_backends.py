@@ -231,6 +231,18 @@ def test_a_lock_may_be_held_before_there_is_a_state(place: Place) -> None:
     assert place.backend.list_versions() == ()
 
 
+def test_what_waits_for_a_local_lock_writes_the_state_that_all_see(tmp_path: Path) -> None:
+    """Terraform opens the file before it has the lock."""
+    backend = LocalBackend(tmp_path / "terraform.tfstate")
+    with backend.hold_lock(lock()):
+        waiting = backend.path.open("r+b")
+    with waiting:
+        waiting.write(b'{"a": 1}')
+    after = backend.read()
+    assert after
+    assert after.content == b'{"a": 1}'
+
+
 def test_a_lock_is_let_go_when_its_holder_fails(place: Place) -> None:
     with pytest.raises(ZeroDivisionError), place.backend.hold_lock(lock()):
         raise ZeroDivisionError

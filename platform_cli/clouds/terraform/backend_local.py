@@ -105,7 +105,6 @@ class LocalBackend:
     @contextlib.contextmanager
     def hold_lock(self, lock: Lock) -> Iterator[None]:
         """See `StateBackend.hold_lock`."""
-        created = not self.path.exists()
         with _open_private(self.path) as file:
             if self._held is not None or not _try_lock(file):
                 raise StateError(f"{self.place} is locked", hint="mlops state lock tells by whom")
@@ -116,8 +115,6 @@ class LocalBackend:
             finally:
                 self._held = None
                 self._lock_text.unlink(missing_ok=True)
-        if created and not self.path.stat().st_size:
-            self.path.unlink()
 
     def break_lock(self, lock: Lock) -> None:
         """See `StateBackend.break_lock`. Only the text can be taken away; the kernel's lock ends with its holder."""
