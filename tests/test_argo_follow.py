@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -147,9 +146,18 @@ def lines_of(api: ShakyApi, looks: list[WorkflowObject], *, follow: bool = True)
 
 
 def follow(api: ShakyApi, *, logs_s: float = 30) -> list[Event]:
+    """All events; the run ends once the first line of a log was told."""
     events: list[Event] = []
+    told = threading.Event()
+    api.before_end = lambda: told.wait(30)
+
+    def emit(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, LogLine):
+            told.set()
+
     teller = Teller(lambda _run, _node: "")
-    Follower(api, "r", teller=teller, emit=events.append, patience=Patience(logs_s=logs_s)).follow()
+    Follower(api, "r", teller=teller, emit=emit, patience=Patience(logs_s=logs_s)).follow()
     return events
 
 
@@ -219,17 +227,7 @@ def test_logs_that_do_not_end_are_left_with_a_word() -> None:
 
 def test_logs_that_ended_early_are_not_waited_for() -> None:
     """A word about logs that are refused is enough: the run's end comes at once, and no second word."""
-    refused, seen = threading.Event(), queue.SimpleQueue[Event]()
     api = ShakyApi([RUNNING, ENDED], {"a": [[REFUSED]], "b": [[]]})
-    api.before_end = lambda: refused.wait(30)
-
-    def emit(event: Event) -> None:
-        seen.put(event)
-        if isinstance(event, LogLine):
-            refused.set()
-
-    patience = Patience(logs_s=3600)
-    Follower(api, "r", teller=Teller(lambda _run, _node: ""), emit=emit, patience=patience).follow()
-    events = [seen.get() for _ in range(seen.qsize())]
+    events = follow(api, logs_s=3600)
     assert [event.text for event in events if isinstance(event, LogLine)] == [f"(no more logs: {REFUSED.message})"]
     assert [event for event in events if isinstance(event, Notice)] == []
