@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import ssl
 import threading
 import warnings
@@ -17,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from certificate import write_pem
+from closed_port import hold_closed_port
 from http_chunks import send_lines
 
 from platform_cli.errors import MlopsError, PreflightError, ToolError
@@ -282,9 +282,7 @@ def test_no_tls_to_a_server_that_has_it_says_so() -> None:
 
 
 def test_nobody_there_is_told_at_once() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with pytest.raises(PreflightError, match=rf"127\.0\.0\.1:{port} cannot be reached: .*refused"):
+    with hold_closed_port() as port, pytest.raises(PreflightError, match=rf"1:{port} cannot be reached: .*refused"):
         Server(f"https://127.0.0.1:{port}", "t", verify=True, patience_s=3600).ask("GET", "version")
 
 

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from closed_port import hold_closed_port
 from registry_stand_in import RegistryStandIn
 
 from platform_cli.cluster.bundle import write_manifest
@@ -62,14 +63,15 @@ def test_what_is_not_there_and_what_wants_a_login_is_said(registry: RegistryStan
         resolve_digest(f"{registry.address}/team/app:2")
 
 
-def find_closed_port() -> str:
-    """An address at which nobody listens: of a registry that has ended."""
-    with RegistryStandIn() as ended:
-        return ended.address
+@pytest.fixture
+def away() -> Iterator[str]:
+    """The address of a registry that has ended."""
+    with hold_closed_port() as port:
+        yield f"127.0.0.1:{port}"
 
 
-def test_a_bundle_says_each_digest_or_why_it_is_unknown(registry: RegistryStandIn, tmp_path: Path) -> None:
-    digest, away = registry.add("team/app:1"), find_closed_port()
+def test_a_bundle_says_each_digest_or_why_it_is_unknown(registry: RegistryStandIn, away: str, tmp_path: Path) -> None:
+    digest = registry.add("team/app:1")
     images = [f"{registry.address}/team/app:1", f"{registry.address}/team/gone:1", f"{away}/a:1", f"{away}/b:1", PINNED]
     described = resolve_images(images)
     document = json.loads(write_manifest(tmp_path, described).read_text())
@@ -84,7 +86,7 @@ def test_a_bundle_says_each_digest_or_why_it_is_unknown(registry: RegistryStandI
 
 
 def test_the_command_asks_registries_unless_told_not_to(
-    registry: RegistryStandIn, tmp_path: Path, stand_in_charts: Path
+    registry: RegistryStandIn, away: str, tmp_path: Path, stand_in_charts: Path
 ) -> None:
     digest = registry.add(f"team/mlops-training:{version('mlops')}")
     environ = {key: value for key, value in os.environ.items() if not key.startswith("MLOPS_")}
@@ -96,7 +98,7 @@ def test_the_command_asks_registries_unless_told_not_to(
         "MLOPS_COMPONENTS_SKIP": json.dumps(["kserve-crd", "kserve-resources"]),
         "MLOPS_IMAGES_REGISTRY": f"{registry.address}/team",
         # Whatever is not on this machine is beyond a proxy that is not there.
-        **dict.fromkeys(("HTTPS_PROXY", "https_proxy"), f"http://{find_closed_port()}"),
+        **dict.fromkeys(("HTTPS_PROXY", "https_proxy"), f"http://{away}"),
         **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),
     }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from closed_port import hold_closed_port
 from kubernetes_stand_in import KubernetesStandIn, Reply, make_access, refusal
 
 from platform_cli.errors import MlopsError, NotFoundError, PreflightError, ToolError
@@ -100,9 +101,7 @@ def test_what_may_have_been_made_is_not_made_again() -> None:
 
 
 def test_an_api_that_never_answered_is_given_up_at_once() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with pytest.raises(PreflightError, match="connection refused") as caught:
+    with hold_closed_port() as port, pytest.raises(PreflightError, match="connection refused") as caught:
         Kubernetes(make_access(f"http://127.0.0.1:{port}"), timeout_s=3600).version()
     assert f"http://127.0.0.1:{port}" in caught.value.message
     assert "start the cluster" in caught.value.hint

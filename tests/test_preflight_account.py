@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aws_stand_in.server import AwsStandIn
+from closed_port import hold_closed_port
 from cloud_account_fakes import azure as azure_api
 from cloud_account_fakes import gcp as gcp_api
 from cloud_account_fakes.memory import FakeAccount
@@ -393,17 +394,14 @@ def test_a_project_that_nobody_names_is_told(monkeypatch: pytest.MonkeyPatch) ->
     assert "--project" in caught.value.hint
 
 
-def test_what_cannot_be_reached_is_told(free_address: str) -> None:
-    rest = gcp_account.Rest("p", gcp_api.StaticCredentials(), free_address)
+def test_what_cannot_be_reached_is_told(closed_address: str) -> None:
+    rest = gcp_account.Rest("p", gcp_api.StaticCredentials(), closed_address)
     with pytest.raises(PreflightError, match="cannot be reached"):
         GcpAccount("r", rest).identify()
 
 
 @pytest.fixture
-def free_address() -> str:
-    """Where nobody listens: a port that was free a moment ago."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+def closed_address() -> Iterator[str]:
+    """Where nobody listens."""
+    with hold_closed_port() as port:
+        yield f"http://127.0.0.1:{port}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import certifi
 import pytest
+from closed_port import hold_closed_port
 from target_samples import make_outputs
 
 from platform_cli.clouds.interface import Upgrades
@@ -101,9 +101,8 @@ def test_what_is_not_there_cannot_be_upgraded(tmp_path: Path, cloud: str) -> Non
 @pytest.fixture
 def silent_endpoint() -> Iterator[str]:
     """An address on this machine at which nobody answers."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield f"https://127.0.0.1:{held.getsockname()[1]}"
+    with hold_closed_port() as port:
+        yield f"https://127.0.0.1:{port}"
 
 
 def test_a_cluster_that_does_not_answer_is_no_platform_that_is_up_to_date(
