@@ -283,6 +283,31 @@ def test_a_client_that_hangs_up_loses_nothing() -> None:
         assert changes.empty()
 
 
+CROWDED = """
+import os, resource, socket, sys
+sys.path.insert(0, sys.argv[1])
+from test_forward import *
+client, limits = socket.socket(), resource.getrlimit(resource.RLIMIT_NOFILE)
+with KubernetesStandIn(forwards(Reply(channel=echo))) as api, open_forward(api.access(), "ns", "app=web", 8000) as port:
+    with socket.socket() as highest:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest.fileno(), limits[1]))
+    client.settimeout(2)
+    client.connect(("127.0.0.1", port))
+    with contextlib.suppress(TimeoutError):
+        client.recv(1)
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    client.settimeout(PATIENCE_S)
+    client.sendall(b"hello")
+    print(client.recv(1024).decode())
+"""
+
+
+def test_a_forward_outlives_a_moment_without_descriptors() -> None:
+    argv = [sys.executable, "-c", CROWDED, str(Path(__file__).parent)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=2 * PATIENCE_S)
+    assert (done.stdout, done.returncode) == ("hello\n", 0), done.stderr
+
+
 def test_a_forward_that_nobody_is_let_through_is_refused_at_once() -> None:
     with (
         KubernetesStandIn({**forwards(), f"GET {PODS}/web-1/portforward": [FORBIDDEN]}) as api,

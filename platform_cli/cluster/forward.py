@@ -148,6 +148,10 @@ class Forward:
                 client, _ = self._listener.accept()
             except TimeoutError:
                 continue
+            except OSError:
+                # No descriptor is left for it, or the client took it back: whoever comes later is served all the same.
+                self._closing.wait(_ACCEPT_S)
+                continue
             client.settimeout(None)
             connection = Connection(
                 client, self._connect, patience_s=_PATIENCE_S, failed=self._fail, answered=self._clear
