@@ -165,9 +165,11 @@ class AzureStandIn:
 def lease(blob: StoredBlob, request: Request) -> Response:
     action = request.headers["x-ms-lease-action"]
     if action == "acquire":
-        if blob.lease:
+        proposed = request.headers.get("x-ms-proposed-lease-id", str(uuid.uuid4()))
+        # Whoever proposes the lease that there is gets it anew.
+        if blob.lease not in ("", proposed):
             raise RefusalError(409, "LeaseAlreadyPresent")
-        blob.lease = request.headers.get("x-ms-proposed-lease-id", str(uuid.uuid4()))
+        blob.lease = proposed
         return Response(status=201, headers={"x-ms-lease-id": blob.lease})
     if action == "release" and request.headers["x-ms-lease-id"] != blob.lease:
         raise RefusalError(409, "LeaseIdMismatchWithLeaseOperation")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -229,6 +230,18 @@ def test_a_lock_may_be_held_before_there_is_a_state(place: Place) -> None:
         assert place.backend.read() is None
     assert place.backend.read() is None
     assert place.backend.list_versions() == ()
+
+
+def test_a_lock_whose_answer_was_lost_is_held(remote: Place) -> None:
+    """The store has taken it, and the try after that finds it taken: by the one who asks."""
+    assert remote.store
+    remote.store.ensure()
+    held = lock()
+    with contextlib.ExitStack() as lost:
+        lost.enter_context(remote.backend.hold_lock(held))
+        with remote.backend.hold_lock(held):
+            assert remote.backend.read_lock()
+        assert remote.backend.read_lock() is None
 
 
 def test_what_waits_for_a_local_lock_writes_the_state_that_all_see(tmp_path: Path) -> None:

@@ -68,7 +68,10 @@ class S3Backend:
         try:
             self._put(self._lock_key, lock.to_text(f"{self.bucket}/{self.key}"), IfNoneMatch="*")
         except FileExistsError as error:
-            raise StateError(f"{self.place} is locked", hint="mlops state lock tells by whom") from error
+            # The answer to a first try may have been lost on its way.
+            found = self.read_lock()
+            if found is None or found.id != lock.id:
+                raise StateError(f"{self.place} is locked", hint="mlops state lock tells by whom") from error
         try:
             yield
         finally:

@@ -66,13 +66,17 @@ class GcsBackend:
     def hold_lock(self, lock: Lock) -> Iterator[None]:
         """See `StateBackend.hold_lock`."""
         try:
-            generation = self._put(self._lock_key, lock.to_text(self.place), if_generation_match=0)
+            generation = str(self._put(self._lock_key, lock.to_text(self.place), if_generation_match=0))
         except FileExistsError as error:
-            raise StateError(f"{self.place} is locked", hint="mlops state lock tells by whom") from error
+            # The answer to a first try may have been lost on its way.
+            found = self._read(self._lock_key, None)
+            if found is None or parse_lock(found.content).id != lock.id:
+                raise StateError(f"{self.place} is locked", hint="mlops state lock tells by whom") from error
+            generation = found.version
         try:
             yield
         finally:
-            self.break_lock(replace(lock, id=str(generation)))
+            self.break_lock(replace(lock, id=generation))
 
     def break_lock(self, lock: Lock) -> None:
         """See `StateBackend.break_lock`."""
