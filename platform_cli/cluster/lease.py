@@ -50,9 +50,12 @@ def hold_lease(kubernetes: Kubernetes, name: str, *, home: Path, command: str) -
     try:
         _acquire(kubernetes, name, holder, f"{command} (process {os.getpid()})")
     except MlopsError as error:
-        if is_conflict(error):
-            raise _taken(kubernetes.get(LEASE, name, NAMESPACE) or {}) from error
-        raise
+        if not is_conflict(error):
+            raise
+        # Ours after all when the answer to a first try was lost on its way.
+        found = kubernetes.get(LEASE, name, NAMESPACE) or {}
+        if found.get("spec", {}).get("holderIdentity") != holder:
+            raise _taken(found) from error
     # A cluster that is gone by the end, with its lease, is not waited for.
     held = _Held(Kubernetes(kubernetes.access, timeout_s=_PATIENCE_S, patience_s=_PATIENCE_S), name, holder)
     ended = threading.Event()
