@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -27,6 +27,7 @@ from serving_fixtures import (
     SETOSA,
     VIRGINICA,
     RunningServer,
+    call,
     iris_request,
     make_iris,
     save,
@@ -334,6 +335,42 @@ def wait_until_refused(port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED:
                 return
         time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def supervised(shared: socket.socket, model: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server as its supervisor starts it, and the pipe on which it says that it is ready; killed at the end."""
+    ready, report = os.pipe()
+    descriptors = (shared.fileno(), report)
+    argv = [sys.executable, str(SERVER), "--model", str(model), "--name", "iris"]
+    argv += ["--socket", str(descriptors[0]), "--ready-pipe", str(report)]
+    child = subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pass_fds=descriptors)
+    os.close(report)
+    try:
+        yield child, ready
+    finally:
+        child.kill()
+        child.communicate()
+        os.close(ready)
+
+
+def test_a_version_without_a_model_takes_no_request_from_the_one_that_answers(iris_model: Path, tmp_path: Path) -> None:
+    with (
+        ThreadPoolExecutor(1) as pool,
+        socket.create_server(("127.0.0.1", 0)) as shared,
+        supervised(shared, iris_model) as (answering, ready),
+    ):
+        assert os.read(ready, 1)
+        # Held, so that nobody but the newcomer can take the request.
+        answering.send_signal(signal.SIGSTOP)
+        address = shared.getsockname()[1]
+        asked = pool.submit(call, address, "POST", "/v2/models/iris/infer", iris_request(SETOSA))
+        with supervised(shared, tmp_path) as (newcomer, silent):
+            assert newcomer.stderr is not None
+            assert "holds no MLflow model" in newcomer.stderr.read().splitlines()[-1]
+            assert (newcomer.wait(timeout=30), os.read(silent, 1)) == (1, b"")
+        answering.send_signal(signal.SIGCONT)
+        assert asked.result().status == 200
 
 
 def run_server(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import uvicorn
 
     from open_inference.application import Application
-    from open_inference.model import Model
 
 _PORT_TAKEN = 3
 # Rows are small: one thread per prediction is faster than waking a pool, and leaves the cores to other requests.
@@ -93,15 +92,17 @@ def serve(arguments: argparse.Namespace, listener: socket.socket) -> int:
     metrics = create_metrics(arguments.name, arguments.version)
     application = Application(arguments.name, arguments.version, metrics, limits)
     server = HttpServer(_configure(application, arguments))
-    loading = ThreadPoolExecutor(1).submit(_load, arguments.model)
-    loading.add_done_callback(lambda loaded: _begin(loaded, application, server))
-    if arguments.ready_pipe is not None:
+    loading = ThreadPoolExecutor(1).submit(_load, arguments.model, application)
+    if arguments.ready_pipe is None:
+        loading.add_done_callback(lambda loaded: _end_without_model(loaded, server))
+        server.run(sockets=[listener])
+    else:
         stop_with_supervisor()
+        # The socket is another version's, too: what we accept without a model is lost to the one that has its own.
         if loading.exception() is None:
             report_ready(arguments.ready_pipe)
-    server.run(sockets=[listener])
-    error = loading.exception(timeout=0) if loading.done() else None
-    return 0 if error is None else _complain(f"cannot serve {arguments.model}: {_describe(error)}", 1)
+            server.run(sockets=[listener])
+    return _report(loading, arguments.model)
 
 
 def _configure(application: Application, arguments: argparse.Namespace) -> uvicorn.Config:
@@ -117,20 +118,23 @@ def _configure(application: Application, arguments: argparse.Namespace) -> uvico
     )
 
 
-def _load(folder: Path) -> Model:
+def _load(folder: Path, application: Application) -> None:
     # In the thread: pandas and MLflow take seconds to import.
     from open_inference.model import load_model
 
-    return load_model(folder)
+    application.become_ready(load_model(folder))
 
 
-def _begin(loaded: Future[Model], application: Application, server: uvicorn.Server) -> None:
-    error = loaded.exception()
+def _end_without_model(loaded: Future[None], server: uvicorn.Server) -> None:
+    server.should_exit = server.should_exit or loaded.exception() is not None
+
+
+def _report(loading: Future[None], folder: Path) -> int:
+    error = loading.exception(timeout=0) if loading.done() else None
     if error is None:
-        application.become_ready(loaded.result())
-    else:
-        logging.getLogger(__name__).error("the model does not load", exc_info=error)
-        server.should_exit = True
+        return 0
+    logging.getLogger(__name__).error("the model does not load", exc_info=error)
+    return _complain(f"cannot serve {folder}: {_describe(error)}", 1)
 
 
 def _describe(error: BaseException) -> str:
