@@ -292,7 +292,7 @@ def test_term_waits_for_requests_in_work(mixed_model: Path, tmp_path: Path) -> N
 
 
 def test_term_answers_what_was_accepted_before_it_closes(iris_model: Path, tmp_path: Path) -> None:
-    server = start_server(iris_model, tmp_path / "log")
+    server = start_server(iris_model, tmp_path / "log", options=("--linger-seconds", "60"))
     server.wait_ready()
     idle, used = (HTTPConnection("127.0.0.1", server.port, timeout=30) for _ in range(2))
     with contextlib.closing(idle), contextlib.closing(used):

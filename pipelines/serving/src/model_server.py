@@ -43,6 +43,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--max-merged-rows", type=int, default=512, help="1 never merges requests")
     parser.add_argument("--max-waiting", type=int, default=1024, help="requests waiting; more get 503")
     parser.add_argument("--drain-seconds", type=int, default=10, help="for requests in work after TERM")
+    parser.add_argument("--linger-seconds", type=float, default=2.0, help="for requests on their way at TERM")
     supervised = parser.add_argument_group("under a supervisor")
     supervised.add_argument("--socket", type=int, help="inherited listening socket; answers begin when ready")
     supervised.add_argument("--ready-pipe", type=int, help="inherited pipe that gets a newline when ready")
@@ -91,7 +92,7 @@ def serve(arguments: argparse.Namespace, listener: socket.socket) -> int:
     limits = Limits(arguments.max_body_bytes, arguments.max_merged_rows, arguments.max_waiting)
     metrics = create_metrics(arguments.name, arguments.version)
     application = Application(arguments.name, arguments.version, metrics, limits)
-    server = HttpServer(_configure(application, arguments))
+    server = HttpServer(_configure(application, arguments), linger_s=arguments.linger_seconds)
     loading = ThreadPoolExecutor(1).submit(_load, arguments.model, application)
     if arguments.ready_pipe is None:
         loading.add_done_callback(lambda loaded: _end_without_model(loaded, server))

@@ -7,14 +7,19 @@ import socket
 
 import uvicorn
 
-# A request may be on its way on a connection that says nothing yet: an idle one is closed only after this long.
-_LINGER_S = 2.0
 _LOOK_EVERY_S = 0.02
 _LAST_ANSWER = (b"connection", b"close")
 
 
 class HttpServer(uvicorn.Server):
-    """On TERM: accept no more, answer what still comes on open connections as the last on each, then drain."""
+    """On TERM: accept no more, answer what still comes on open connections as the last on each, then drain.
+
+    A request may be on its way on a connection that says nothing yet: an idle one is closed after `linger_s`.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, linger_s: float) -> None:
+        super().__init__(config)
+        self._linger_s = linger_s
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Called by uvicorn when it was told to end; closing an idle connection at once resets a request in transit."""
@@ -27,7 +32,7 @@ class HttpServer(uvicorn.Server):
     async def _linger(self) -> None:
         """Until nobody is connected, the time is up, or a second Ctrl-C."""
         clock = asyncio.get_running_loop().time
-        end = clock() + _LINGER_S
+        end = clock() + self._linger_s
         # The first pause lets the loop hand over what it accepted last.
         await asyncio.sleep(_LOOK_EVERY_S)
         while self.server_state.connections and clock() < end and not self.force_exit:
