@@ -81,7 +81,9 @@ class Remover:
         for key in running:
             namespace, _, name = key.partition("/")
             kind = served.kinds[WORKFLOWS]
-            kubernetes.patch(kind, name, namespace, {"spec": {"shutdown": "Terminate"}})
+            # One that its retention removed meanwhile has ended.
+            with contextlib.suppress(NotFoundError):
+                kubernetes.patch(kind, name, namespace, {"spec": {"shutdown": "Terminate"}})
         if not self._lives(_ENGINE, ownership):
             return f"{len(running)} told to stop; no controller lives that could end them"
         left = self._wait_gone(lambda: list_workflows(kubernetes, served, ownership), "workflows end", emit)
@@ -195,7 +197,7 @@ class Remover:
         for name in work.namespaces:
             found = kubernetes.get(NAMESPACE, name)
             if found is not None and (patch := restore(found)):
-                kubernetes.patch(NAMESPACE, name, None, patch)
+                patch_item(kubernetes, found, patch)
         left = self._delete_namespaces(doomed, emit)
         stuck = "; ".join(self.explain_namespace(name) for name in left)
         return f"{len(doomed) - len(left)} deleted" + (f"; {stuck}" if stuck else "")
