@@ -18,6 +18,9 @@ from pathlib import Path
 
 from platform_cli.errors import StateError
 
+_PATIENCE_S = 1.0
+_POLL_S = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -62,21 +65,37 @@ def read_holder(path: Path) -> Holder | None:
 
 
 def _acquire(path: Path, target: str) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    given_up = time.monotonic() + _PATIENCE_S
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = _open(path, given_up)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(file)
-            who = read_holder(path) or "another command"
+            who = read_holder(path)
+            # Nobody's name: the lock was only just taken, or left.
+            if who is None and time.monotonic() < given_up:
+                time.sleep(_POLL_S)
+                continue
             raise StateError(
-                f"{target} is being changed by {who}", hint="wait until it ends, or stop it; nothing was changed"
+                f"{target} is being changed by {who or 'another command'}",
+                hint="wait until it ends, or stop it; nothing was changed",
             ) from error
         if _is_still(path, file):
             return file
         # The last holder removed the file between our open and our lock: ours is nobody's lock any more.
         os.close(file)
+
+
+def _open(path: Path, given_up: float) -> int:
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except (FileNotFoundError, FileExistsError):
+            # The last holder removed the folder, too, just when we had found it.
+            if time.monotonic() > given_up:
+                raise
 
 
 def _is_still(path: Path, file: int) -> bool:

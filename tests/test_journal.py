@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -151,15 +152,19 @@ def _count_up(lock: Path, counter: Path, times: int) -> None:
                 done += 1
         except StateError:
             continue
+        finally:
+            # As a command does that leaves nothing of its target.
+            with contextlib.suppress(OSError):
+                lock.parent.rmdir()
 
 
 def test_no_two_processes_hold_the_lock_at_once(tmp_path: Path) -> None:
-    lock, counter = tmp_path / "t.lock", tmp_path / "counter"
+    lock, counter = tmp_path / "targets" / "t.lock", tmp_path / "counter"
     counter.write_text("0")
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_count_up, args=(lock, counter, 40)) for _ in range(2)]
+    workers = [context.Process(target=_count_up, args=(lock, counter, 400)) for _ in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    assert counter.read_text() == "80"
+    assert counter.read_text() == "800"
