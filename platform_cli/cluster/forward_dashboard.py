@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from platform_cli.tools.kubernetes import Kubernetes
 
 _PROBE_TIMEOUT_S = 3.0
+_ROUND_S = 0.5
 
 
 def forward_services(
@@ -64,7 +66,9 @@ def forward_services(
             opened.serve(stack.enter_context(forward).local_port)
             if opened.port != local_port:
                 tell(Notice(level="hint", text=f"{service.name}: port {local_port} is taken, using {opened.port}"))
-        threading.Event().wait()
+        # In rounds: Python does not hear a Ctrl-C that comes right before it begins to wait for ever.
+        while True:
+            time.sleep(_ROUND_S)
 
 
 class _Opened:

@@ -9,7 +9,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _NOTES = "NOTES.txt"
+_ROUND_S = 0.5
 _PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
 # Alike in both adapters: a program of Helm 3 knows no other way, and one release may meet both.
 _INSTALL = {"create_namespace": True, "server_side_apply": False, "skip_crds": True, "take_ownership": True}
@@ -157,8 +158,11 @@ def _interruptible(call: Callable[[helm_python.HelmContext], T]) -> T:
         with helm_python.HelmContext() as context:
             return call(context)
     with helm_python.HelmContext() as context, ThreadPoolExecutor(1) as pool:
-        work = pool.submit(call, context)
         try:
+            work = pool.submit(call, context)
+            # In rounds: Python does not hear a Ctrl-C that comes right before it begins to wait for ever.
+            while not work.done():
+                wait((work,), timeout=_ROUND_S)
             return work.result()
         except KeyboardInterrupt:
             context.cancel()
