@@ -380,6 +380,18 @@ def test_what_is_no_state_is_not_restored(
     assert held.serial == 3
 
 
+def test_what_was_applied_until_the_answer_is_not_overwritten(remote: TargetState) -> None:
+    file = remote.backups / "mine.tfstate"
+    file.parent.mkdir()
+    file.write_bytes(text(4, count=1))
+    with pytest.raises(RefusedError, match="was changed meanwhile"):
+        restore(remote, str(file), reason="", force=True, confirm=lambda _: remote.backend.write(text(9, count=5)))
+    left = remote.read()
+    assert left
+    assert (left.serial, len(left.resources)) == (9, 5)
+    assert remote.find_holding() is None
+
+
 def test_nothing_is_restored_under_a_lock(remote: TargetState) -> None:
     remote.backend.write(text(4))
     older = remote.backend.list_versions()[1].id

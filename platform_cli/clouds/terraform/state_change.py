@@ -105,7 +105,8 @@ def restore(state: TargetState, source: str, *, reason: str, force: bool, confir
     Raises:
         NotFoundError: there is no such file or version.
         StateError: it is no state, or the state is locked.
-        RefusedError: it is another deployment's state, or older and `force` is not given, or the answer was no.
+        RefusedError: it is another deployment's state, or older and `force` is not given, or the answer was no, or the
+            state changed before it was locked.
     """
     wanted, content = _open_source(state, source)
     current = _read_current(state)
@@ -113,10 +114,11 @@ def restore(state: TargetState, source: str, *, reason: str, force: bool, confir
     confirm(
         f"replace the state of {state.name} by {source} (serial {wanted.serial}, {len(wanted.resources)} resources)"
     )
-    keep_copy(state)
     lock = Lock(id=str(uuid.uuid4()), operation="restore", who=this_user(), created=time.time())
     serial = wanted.serial if current is None else max(wanted.serial, current.serial + 1)
     with state.backend.hold_lock(lock):
+        _refuse_changed(state, current)
+        keep_copy(state)
         state.backend.write(_with_serial(content, serial))
     record_intervention(state.backend, "restore", reason, f"{source}, now serial {serial}")
     restored = state.read()
@@ -151,6 +153,15 @@ def _refuse_misfit(state: TargetState, source: str, wanted: Record, current: Rec
             f"{source} is older (serial {wanted.serial}) than the state (serial {current.serial}): "
             "what was made since would be forgotten, and stay in the cloud",
             hint="when that is what you want, give --force; mlops plan then shows the difference",
+        )
+
+
+def _refuse_changed(state: TargetState, before: Record | None) -> None:
+    """Refuse to replace another state than the one that was looked at: somebody may have applied until the answer."""
+    now = _read_current(state)
+    if (now and (now.lineage, now.serial)) != (before and (before.lineage, before.serial)):
+        raise RefusedError(
+            f"the state of {state.name} was changed meanwhile; nothing was restored", hint="run the same command again"
         )
 
 
