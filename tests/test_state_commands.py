@@ -11,7 +11,8 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from terraform_fixtures import REGION, StandIn
 
 from platform_cli.clouds.aws.backend import S3Backend, S3Service
 from platform_cli.clouds.aws.state_bucket import S3Store
-from platform_cli.clouds.terraform.backend import Lock
+from platform_cli.clouds.terraform.backend import Lock, Settings, StateBackend
 from platform_cli.clouds.terraform.backend_local import LocalBackend
 from platform_cli.clouds.terraform.state_bootstrap import Move, bootstrap, remove_store, require_one_state
 from platform_cli.clouds.terraform.state_change import TargetState, backup, open_record, restore, unlock
@@ -147,7 +148,7 @@ HOLDER = """
 import sys, time
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from platform_cli.clouds.terraform.backend import Lock
+from platform_cli.clouds.terraform.backend import Lock, Settings, StateBackend
 from platform_cli.clouds.terraform.backend_local import LocalBackend
 with LocalBackend(Path(sys.argv[1])).hold_lock(Lock(id="7", operation="apply", who="ann@here", created=time.time())):
     print("held", flush=True)
@@ -461,6 +462,36 @@ def test_two_states_are_not_merged(move: Move) -> None:
     with pytest.raises(RefusedError, match="holds another state"):
         bootstrap(again(move), "", confirm=yes, emit=ignore)
     assert move.local.path.exists()
+
+
+class Hurried(S3Backend):
+    """A store into which somebody else is quicker to put a state."""
+
+    def hold_lock(self, lock: Lock) -> AbstractContextManager[None]:
+        self.write(text(5, lineage="theirs"))
+        return super().hold_lock(lock)
+
+
+class HurriedService(S3Service):
+    def open_backend(self, settings: Settings, arguments: Settings) -> StateBackend:
+        found = super().open_backend(settings, arguments)
+        assert isinstance(found, S3Backend)
+        return Hurried(found.bucket, found.key, found.region, found.client)
+
+
+def test_what_somebody_else_moved_there_meanwhile_is_not_overwritten(move: Move) -> None:
+    move.local.write(text(3))
+    service = move.service
+    assert isinstance(service, S3Service)
+    hurried = HurriedService(service.profile, service.bucket, service.region, service.prefix, service.tags)
+    with pytest.raises(StateError, match="was changed meanwhile"):
+        bootstrap(replace(move, service=hurried), "", confirm=yes, emit=ignore)
+    assert move.local.path.exists()
+    assert read_choice(move.choice) is None
+    settings = service.name_store("", REGION)
+    left = open_record(service.open_backend(settings, move.arguments))
+    assert left
+    assert (left.lineage, left.serial) == ("theirs", 5)
 
 
 def test_a_no_changes_nothing(move: Move, aws: StandIn) -> None:

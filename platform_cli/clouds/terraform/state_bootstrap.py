@@ -138,6 +138,9 @@ def _migrate(move: Move, backend: StateBackend, here: Record) -> Record | None:
         return None
     lock = Lock(id=str(uuid.uuid4()), operation="bootstrap", who=this_user(), created=time.time())
     with move.local.hold_lock(lock), backend.hold_lock(lock):
+        now = open_record(backend)
+        if (now and _essence(now)) != (there and _essence(there)):
+            raise StateError(f"{backend.place} was changed meanwhile", hint="mlops state bootstrap again")
         sent = move.local.read()
         backend.write(sent.content if sent else b"")
     arrived = open_record(backend)
