@@ -8,14 +8,19 @@ import os
 import shutil
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from engine_fixtures import open_bench
 
 from platform_cli.workflow import mount
 from platform_cli.workflow.python_source import third_party_imports
 from platform_cli.workflow.sandbox import Mount, Sandbox
+from platform_cli.workflow.step_channel import StepExited, StepRequest
+from platform_cli.workflow.step_client import StepClient
+from platform_cli.workflow.step_output import StepOutput
 
 PROBE = """\
 import atexit, helper, json, os, random, sys, threading
@@ -236,3 +241,26 @@ def test_links_lead_where_the_container_would_see_them(tmp_path):
     assert sandbox.resolve("/tmp/link") == tmp_path / "tmp" / "real"
     with pytest.raises(OSError, match="too many levels"):
         sandbox.resolve("/tmp/round")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Python steps are forks on Linux only")
+def test_closing_the_client_waits_for_every_server(tmp_path):
+    client = StepClient(env=dict(os.environ), log=tmp_path / "log")
+    client.prepare([frozenset({"yaml"})])
+    request = StepRequest(
+        argv=[sys.executable, "-c", "pass"], env=dict(os.environ), cwd="/", python=True, modules=frozenset({"yaml"})
+    )
+    client.start(1, request, StepOutput(tmp_path / "step-log"))
+    while not any(isinstance(event, StepExited) for event in client.poll(None)):
+        pass
+    servers = psutil.Process().children(recursive=True)
+    with ThreadPoolExecutor(1) as pool:
+        (forked,) = (server for server in servers if server.ppid() != os.getpid())
+        forked.suspend()
+        closed = pool.submit(client.close)
+        with pytest.raises(TimeoutError):
+            closed.result(timeout=0.5)
+        forked.resume()
+        closed.result(timeout=20)
+    # A process closes its files a moment before it is no more.
+    assert not psutil.wait_procs(servers, timeout=20)[1]

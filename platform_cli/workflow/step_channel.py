@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -13,6 +14,8 @@ from typing import Any
 
 from platform_cli.process import ProcessId
 
+_END_S = 10.0
+_READ_BYTES = 1 << 16
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _BOOT = (
     "import sys; sys.path.insert(0, {root!r}); from platform_cli.workflow.step_server import main; "
@@ -105,3 +108,18 @@ def send(channel: socket.socket, message: dict[str, Any], descriptors: Sequence[
         channel.sendall(data[sent:])
     except (BrokenPipeError, ConnectionResetError):
         return
+
+
+def hang_up(channel: socket.socket) -> None:
+    """Tell the other side that nothing more comes, which ends it."""
+    # It may have ended already.
+    with contextlib.suppress(OSError):
+        channel.shutdown(socket.SHUT_WR)
+
+
+def await_end(channel: socket.socket) -> None:
+    """Wait until the other side is gone, whatever it still says; not for ever, since it may be held by a debugger."""
+    channel.settimeout(_END_S)
+    with contextlib.suppress(ConnectionResetError, TimeoutError):
+        while channel.recv(_READ_BYTES):
+            pass

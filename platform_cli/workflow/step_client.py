@@ -24,6 +24,8 @@ from platform_cli.workflow.step_channel import (
     StepExited,
     StepRequest,
     StepStarted,
+    await_end,
+    hang_up,
     send,
     spawn_server,
     start_message,
@@ -114,8 +116,11 @@ class StepClient:
         return events
 
     def close(self) -> None:
-        """End the servers, and with them every step that still runs."""
+        """End the servers, and with them every step that still runs; returns when they let go of their files."""
         for generation in self._generations:
+            hang_up(generation.channel)
+        for generation in self._generations:
+            await_end(generation.channel)
             generation.channel.close()
         for step in self._steps.values():
             step.output.finish()

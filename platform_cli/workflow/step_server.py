@@ -165,7 +165,8 @@ def _become_generation(descriptor: int, modules: list[str]) -> NoReturn:
             os._exit(0)
         if fit:
             serve(channel)
-    os._exit(0)
+        # With the channel still open: it closes when we are gone, which is what the engine waits for.
+        os._exit(0)
 
 
 def _import(module: str) -> bool:
