@@ -64,11 +64,26 @@ def test_a_kind_that_the_cluster_does_not_know_has_no_objects() -> None:
     with KubernetesStandIn({}) as api:
         kubernetes = Kubernetes(api.access())
         assert kubernetes.find_kind("argoproj.io/v1alpha1", "Workflow") is None
-        assert kubernetes.find_kind("argoproj.io/v1alpha1", "CronWorkflow") is None
         assert list(kubernetes.list(Kind("argoproj.io/v1alpha1", "Workflow", "workflows", namespaced=True))) == []
         with pytest.raises(ToolError, match="does not know Workflow"):
             kubernetes.apply({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": "w"}})
-    assert [seen.path for seen in api.seen].count("/apis/argoproj.io/v1alpha1") == 1
+
+
+def test_a_kind_that_comes_later_is_found_and_then_known() -> None:
+    version = "argoproj.io/v1alpha1"
+    workflow, application = (
+        {"kind": kind, "name": name, "namespaced": True}
+        for kind, name in (("Workflow", "workflows"), ("Application", "applications"))
+    )
+    answers = [Reply({"resources": [workflow]}), Reply({"resources": [workflow, application]})]
+    with KubernetesStandIn({f"GET /apis/{version}": answers}) as api:
+        kubernetes = Kubernetes(api.access())
+        for _ in range(2):
+            assert kubernetes.find_kind(version, "Workflow") == Kind(version, "Workflow", "workflows", namespaced=True)
+        for _ in range(2):
+            found = kubernetes.find_kind(version, "Application")
+            assert found == Kind(version, "Application", "applications", namespaced=True)
+    assert len(api.seen) == 2
 
 
 # --- what is tried again ---

@@ -131,10 +131,8 @@ class Installer:
         """
         if self.delegation.digest != work.digest:
             raise self._changed("the root application")
-        # What was not served before Argo CD came is asked for anew.
-        kubernetes = type(self.kubernetes)(self.kubernetes.access)
         for item in self.delegation.objects:
-            kubernetes.apply(mark(item, work.digest))
+            self.kubernetes.apply(mark(item, work.digest))
         return f"{self.delegation.root} in {self.delegation.namespace}"
 
     def wait_healthy(self, work: Healthy, emit: Emit) -> str:
@@ -198,9 +196,8 @@ class Installer:
         raise ToolError(f"CRD {name} is not served after {_ESTABLISHED_S:g} s", hint=f"kubectl describe crd {name}")
 
     def _find_missing(self, kinds: Iterable[tuple[str, str]]) -> str:
-        """The first kind that the API does not list yet; what it listed before is asked for anew."""
-        kubernetes = type(self.kubernetes)(self.kubernetes.access)
-        missing = (f"{kind} ({version})" for version, kind in kinds if kind not in kubernetes.list_kinds(version))
+        """The first kind that the API does not list yet."""
+        missing = (f"{kind} ({version})" for version, kind in kinds if self.kubernetes.find_kind(version, kind) is None)
         return next(missing, "")
 
     def _package(self, component: str) -> Package:

@@ -77,9 +77,15 @@ class Kubernetes:
         return tuple({**item, "apiVersion": kind.api_version, "kind": kind.kind} for item in items)
 
     def find_kind(self, api_version: str, kind: str) -> Kind | None:
-        """The kind as this cluster serves it; None when it does not. One request per group and version, once."""
-        known = KNOWN.get((api_version, kind))
-        return known or self.list_kinds(api_version).get(kind)
+        """The kind as this cluster serves it; None when it does not.
+
+        One request per group and version, and another for each kind that is not there: it may have come meanwhile.
+        """
+        known = KNOWN.get((api_version, kind)) or self._kinds.get(api_version, {}).get(kind)
+        if known is None:
+            self._kinds.pop(api_version, None)
+            known = self.list_kinds(api_version).get(kind)
+        return known
 
     def apply(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> Object:
         """Have an object as given (server-side apply); fields that others own and we name become ours.
