@@ -15,7 +15,7 @@ from serving_fixtures import Registered
 from platform_cli.errors import NotReadyError, RefusedError, ToolError, UsageError
 from platform_cli.serving.interface import ServingState, Size
 from platform_cli.serving.kserve_assembly import find_prometheus, open_serving
-from platform_cli.serving.kserve_inspection import inspect_service
+from platform_cli.serving.kserve_inspection import inspect_service, is_ready
 from platform_cli.serving.kserve_manifest import (
     MANAGED,
     SERVICE_LABEL,
@@ -161,6 +161,8 @@ def test_pods_that_end_do_not_count() -> None:
     leaving = pod("2")
     leaving["metadata"]["deletionTimestamp"] = "2026-11-21T15:01:00Z"
     assert inspect_service(build_service(WISH), [leaving]).state is ServingState.STARTING
+    assert is_ready(pod("2"))
+    assert not is_ready(leaving), "it says that it is ready until its last second"
 
 
 def test_a_stopped_model_is_stopped() -> None:

@@ -74,9 +74,10 @@ def inspect_service(service: Object, pods: Sequence[Object], *, outside: str = "
 
 
 def is_ready(pod: Object) -> bool:
-    """Whether a pod takes requests."""
+    """Whether a pod takes requests: one that is on its way out says that it is ready, and gets none."""
     conditions = (pod.get("status") or {}).get("conditions") or ()
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+    says_so = any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+    return says_so and not pod["metadata"].get("deletionTimestamp")
 
 
 def version_of(pod: Object) -> str:
