@@ -29,6 +29,7 @@ from rich.console import Console
 
 from platform_cli.cluster.access import Access
 from platform_cli.cluster.forward import Forward, listen, open_api, open_forward
+from platform_cli.cluster.forward_connection import _wake
 from platform_cli.cluster.forward_dashboard import describe_login, describe_token, find_scheme, forward_services
 from platform_cli.cluster.forward_service import DASHBOARDS, Login, find_services
 from platform_cli.cluster.forward_target import find_endpoint
@@ -189,6 +190,24 @@ def test_connections_stay_apart_and_end_with_the_forward() -> None:
             client.close()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port))
+
+
+class Ending:
+    """A websocket that its other thread puts away once it was looked at."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._looks: list[socket.socket | None] = [connection, None]
+
+    @property
+    def sock(self) -> socket.socket | None:
+        return self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
+
+
+def test_a_connection_that_ends_by_itself_may_be_closed_meanwhile() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        _wake(Ending(near))
+        assert far.recv(1) == b""
 
 
 def test_a_target_that_never_gets_ready_is_told() -> None:

@@ -199,6 +199,8 @@ def _wake(remote: Any) -> None:
 
     TLS is left as it is: its reader, in another thread, still holds it.
     """
-    if remote is not None and remote.sock is not None:
+    # Looked at once: whoever carries it may put it away meanwhile.
+    connection = None if remote is None else remote.sock
+    if connection is not None:
         with contextlib.suppress(OSError):
-            socket.socket.shutdown(remote.sock, socket.SHUT_RDWR)
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
