@@ -126,13 +126,17 @@ def _run_group(group: Sequence[PlannedStage], run: RunStage, book: Book, *, conc
         run_concurrently(group, run, book)
         return
     for planned in group:
-        if planned.risk is Risk.NONE:
-            book.skip(planned)
-        else:
+        try:
             _run_stage(planned, run, book)
+        except KeyboardInterrupt as error:
+            # Between what the stage does and what the journal says of it.
+            raise interrupted_in(planned.stage.name) from error
 
 
 def _run_stage(planned: PlannedStage, run: RunStage, book: Book) -> None:
+    if planned.risk is Risk.NONE:
+        book.skip(planned)
+        return
     book.start(planned)
     try:
         detail = run_explained(planned.stage, run, book.emit)

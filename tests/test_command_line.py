@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -145,3 +146,16 @@ def test_a_narrow_terminal_gets_narrow_help() -> None:
     argv = [sys.executable, "-m", "platform_cli.cli.start", "--help"]
     done = subprocess.run(argv, env={**os.environ, "COLUMNS": "50"}, capture_output=True, text=True, check=True)
     assert max(map(len, done.stdout.splitlines())) <= 50
+
+
+def test_ctrl_c_in_any_moment_says_so(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.json"
+    os.mkfifo(rows)
+    argv = [MLOPS, "predict", "iris", "--file", str(rows)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, cwd=tmp_path, env=ENV, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as command:
+        # Opens once the command has: it then waits for rows.
+        with rows.open("w"):
+            command.send_signal(signal.SIGINT)
+            _, errors = command.communicate()
+    assert (command.returncode, errors.splitlines()[0]) == (130, "error: interrupted")

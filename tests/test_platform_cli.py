@@ -187,9 +187,12 @@ def test_killed_in_the_middle_of_a_migration_the_next_deploy_begins_it_anew(proj
 def test_two_deploys_at_once_and_ctrl_c(project: Path, home: TargetHome) -> None:
     first = start(project, "deploy", "--yes", "--output", "json")
     wait_for_stage(first, "tracking-database")
+    # Held, so that it is still at work when the second one comes, and when it is interrupted.
+    first.send_signal(signal.SIGSTOP)
     second = mlops(project, "deploy", "--yes", code=7)
     assert f"embedded/dev is being changed by `mlops deploy` (process {first.pid} on" in second.stderr
     first.send_signal(signal.SIGINT)
+    first.send_signal(signal.SIGCONT)
     _, errors = first.communicate()
     assert first.returncode == 130
     assert "run the same command again" in errors

@@ -141,7 +141,10 @@ def run(argv: Sequence[str]) -> int:
         return report(error, as_json=as_json)
     except TyperException as error:
         return report(_usage_error(error), as_json=as_json)
-    except (typer.Abort, KeyboardInterrupt):
+    except typer.Abort:
+        result = InterruptedByUser.exit_code
+    # Typer makes a mere exit code of a Ctrl-C that nobody else made an error of.
+    if result == InterruptedByUser.exit_code:
         return report(InterruptedByUser("interrupted"), as_json=as_json)
     return result if isinstance(result, int) else 0
 
