@@ -153,9 +153,11 @@ def test_ctrl_c_in_any_moment_says_so(tmp_path: Path) -> None:
     os.mkfifo(rows)
     argv = [MLOPS, "predict", "iris", "--file", str(rows)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(argv, cwd=tmp_path, env=ENV, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as command:
+    with (
+        subprocess.Popen(argv, cwd=tmp_path, env=ENV, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as command,
         # Opens once the command has: it then waits for rows.
-        with rows.open("w"):
-            command.send_signal(signal.SIGINT)
-            _, errors = command.communicate()
+        rows.open("w"),
+    ):
+        command.send_signal(signal.SIGINT)
+        _, errors = command.communicate()
     assert (command.returncode, errors.splitlines()[0]) == (130, "error: interrupted")
