@@ -260,7 +260,8 @@ def test_what_would_change_a_command_line_stays_behind(folder: Path, monkeypatch
     open_terraform(folder, executable=program, runner=runner).apply(Path("p"), Heard())
     env = runner.commands[0].env
     assert not {"TF_CLI_ARGS_apply", "TF_DATA_DIR", "TF_WORKSPACE"} & set(env)
-    assert Path(env["TF_PLUGIN_CACHE_DIR"]).is_dir()
+    # One init writes over the providers that another target's Terraform runs from there.
+    assert ("TF_PLUGIN_CACHE_DIR" in env) == ("TF_PLUGIN_CACHE_DIR" in os.environ)
 
 
 # --- real runs ---

@@ -22,7 +22,6 @@ _PRIVATE = 0o600
 _ERRORS = 5
 # They change what a command line means, or where its files are.
 _FOREIGN = ("TF_CLI_ARGS", "TF_DATA_DIR", "TF_WORKSPACE", "TF_INPUT", "TF_REATTACH_PROVIDERS")
-_CACHE = "TF_PLUGIN_CACHE_DIR"
 LOCKED = "another Terraform holds the lock of the state"
 _LOCKED = "Error acquiring the state lock"
 _STALE = "Saved plan is stale"
@@ -219,8 +218,6 @@ class Terraform:
         kept = {name: value for name, value in self.environ.items() if not name.startswith(_FOREIGN)}
         # A remote state is otherwise written every 20 s only: what was made since would be lost in a kill.
         fixed = {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_STATE_PERSIST_INTERVAL": "1"}
-        if not self.options.plugin_dirs and _CACHE not in kept:
-            fixed[_CACHE] = str(_make_cache(kept))
         return {**kept, **fixed}
 
 
@@ -247,11 +244,3 @@ def find_error_block(lines: Sequence[str]) -> tuple[str, ...]:
     bare = [line.lstrip("│╷╵ ").rstrip() for line in lines]
     start = next((index for index, line in enumerate(bare) if line.startswith("Error:")), 0)
     return tuple(line for line in bare[start:] if line)
-
-
-def _make_cache(environ: Mapping[str, str]) -> Path:
-    """Where providers are kept for all targets; Terraform wants it to exist."""
-    root = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = root / "mlops" / "terraform-plugins"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
