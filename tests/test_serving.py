@@ -250,24 +250,20 @@ def test_ports_of_two_models_and_of_one_that_was_asked_for(serving: LocalServing
     assert caught.value.hint == "did you mean 'wine'?"
 
 
-def test_two_deploys_at_once(serving: LocalServing) -> None:
-    outcomes: list[str] = []
-
-    def deploy() -> None:
-        try:
-            outcomes.append(serving.deploy(ref("iris")).outcome)
-        except StateError as error:
-            outcomes.append(error.message)
-
-    threads = [threading.Thread(target=deploy) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert "created" in outcomes
-    other = next(outcome for outcome in outcomes if outcome != "created")
-    assert f"process {os.getpid()}" in other
-    assert "mlops model deploy iris" in other
+def test_two_deploys_at_once(serving: LocalServing, home: TargetHome) -> None:
+    place = Place.of(home.serving, "iris")
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(serving.deploy, ref("iris"))
+        while (condition := place.read_condition()) is None or not condition.servers:
+            assert not first.done()
+            time.sleep(0.01)
+        # Held, so that the first one is still at work when the second one comes.
+        (server,) = condition.servers
+        os.kill(server.pid, signal.SIGSTOP)
+        with pytest.raises(StateError, match=rf"`mlops model deploy iris` \(process {os.getpid()} on"):
+            serving.deploy(ref("iris"))
+        os.kill(server.pid, signal.SIGCONT)
+        assert first.result().outcome == "created"
 
 
 def test_a_deploy_that_is_killed_is_finished_by_the_next(serving: LocalServing, home: TargetHome) -> None:
@@ -544,8 +540,11 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_nobody_answers() -> None:
-    with pytest.raises(NotReadyError, match="nothing answers"):
-        predict(f"http://127.0.0.1:{free_port()}/v2/models/iris", Table((row(SETOSA),)))
+    with contextlib.closing(socket.socket()) as silent:
+        # Ours, so that nobody else can begin to listen on it.
+        silent.bind(("127.0.0.1", 0))
+        with pytest.raises(NotReadyError, match="nothing answers"):
+            predict(f"http://127.0.0.1:{silent.getsockname()[1]}/v2/models/iris", Table((row(SETOSA),)))
 
 
 def test_another_model_answers(iris_server: RunningServer) -> None:
