@@ -57,6 +57,12 @@ def alive(process: psutil.Process) -> bool:
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
+def steps_of(engine: int) -> list[psutil.Process]:
+    """What an engine's servers run: each step leads a session, as the first server does and those it forks do not."""
+    below = psutil.Process(engine).children(recursive=True)
+    return [process for process in below if process.ppid() != engine and os.getsid(process.pid) == process.pid]
+
+
 # ── the way of every user ───────────────────────────────────────────────────
 
 
@@ -282,8 +288,8 @@ def test_ctrl_c_stops_the_steps_and_the_run_is_resumed(session: Session) -> None
 def test_a_killed_step_is_tried_again_and_no_cache_reuses_nothing(session: Session) -> None:
     command = session.start("pipeline", "submit", "--wait", "--no-cache", "-p", SLOW)
     run = read_until(command, "NodeStarted", name="train-model(0)")["run"]
-    newest = max(psutil.Process(command.pid).children(recursive=True), key=psutil.Process.create_time)
-    newest.kill()
+    (step,) = wait_for(lambda: steps_of(command.pid), "the step's own session")
+    step.kill()
     nodes = finish(command, 0).nodes()
     assert "killed by signal 9" in nodes["train-model(0)"]["message"]
     assert nodes["train-model(1)"]["phase"] == "Succeeded"
