@@ -37,10 +37,11 @@ from platform_cli.errors import (
 from platform_cli.layout import TargetHome, find_assets
 from platform_cli.process import ProcessId, stop_tree
 from platform_cli.serving.client import fetch_metadata, predict
+from platform_cli.serving.inspection import inspect_place
 from platform_cli.serving.interface import Endpoint, ServingState
 from platform_cli.serving.local_serving import LocalServing, leftovers
 from platform_cli.serving.payload import Column, ModelMetadata, build_request, read_rows
-from platform_cli.serving.record import Place
+from platform_cli.serving.record import Condition, Place
 from platform_cli.serving.rows import Table, parse_csv, parse_json, parse_text, read_file, to_csv
 from platform_cli.serving.supervisor_process import rotate
 from platform_cli.tools.mlflow import ModelRef
@@ -185,6 +186,24 @@ def test_it_comes_back_from_every_kill(serving: LocalServing, home: TargetHome) 
     stopped = wait_for(serving, ServingState.STOPPED)
     assert stopped.pids == ()
     assert serving.deploy(ref("iris")).state is ServingState.READY
+
+
+class LatePlace(Place):
+    """Whose reader is kept waiting after its first look until the supervisor has ended."""
+
+    def read_condition(self) -> Condition | None:
+        condition = super().read_condition()
+        if condition is not None:
+            stop_tree(condition.supervisor, grace_s=20)
+        return condition
+
+
+def test_a_model_that_stops_while_somebody_looks_was_not_killed(serving: LocalServing, home: TargetHome) -> None:
+    serving.deploy(ref("iris"))
+    place = LatePlace(Place.of(home.serving, "iris").folder)
+    deployment = place.read_deployment()
+    assert deployment is not None
+    assert inspect_place(place, deployment).state is ServingState.STOPPED
 
 
 def test_an_orphan_is_ended_by_the_next_command(serving: LocalServing, home: TargetHome) -> None:

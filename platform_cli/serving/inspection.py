@@ -19,7 +19,7 @@ _AGAIN = "mlops deploy starts it again"
 
 def inspect_place(place: Place, deployment: Deployment) -> Endpoint:
     """How a deployed model is right now; asks its server."""
-    condition = place.read_condition()
+    condition = _read_latest(place)
     state, reason = _judge(deployment, condition)
     port = condition.port if condition else deployment.port
     return Endpoint(
@@ -35,6 +35,12 @@ def inspect_place(place: Place, deployment: Deployment) -> Endpoint:
         restarts=condition.restarts if condition else 0,
         log=place.server_log,
     )
+
+
+def _read_latest(place: Place) -> Condition | None:
+    condition = place.read_condition()
+    # A supervisor writes down that it stops, then ends: what was read before may be older than its end.
+    return condition if condition is None or condition.supervisor.alive else place.read_condition()
 
 
 def suggest_place(name: str, places: Sequence[Place]) -> NotFoundError:

@@ -199,8 +199,10 @@ class LocalServing:
         condition = place.read_condition()
         supervisor = condition.supervisor.find() if condition else None
         if condition and supervisor and wish.port in (condition.wanted_port, condition.port):
-            supervisor.send_signal(signal.SIGHUP)
-            return condition.supervisor
+            # One that ends meanwhile is replaced.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                supervisor.send_signal(signal.SIGHUP)
+                return condition.supervisor
         _stop(place)
         argv = [sys.executable, "-m", _SUPERVISOR, str(place.folder), str(self._script)]
         return spawn_detached(argv, log=place.supervisor_log, env=self._environment, cwd=place.folder)
