@@ -110,13 +110,6 @@ def send(channel: socket.socket, message: dict[str, Any], descriptors: Sequence[
         return
 
 
-def hang_up(channel: socket.socket) -> None:
-    """Tell the other side that nothing more comes, which ends it."""
-    # It may have ended already.
-    with contextlib.suppress(OSError):
-        channel.shutdown(socket.SHUT_WR)
-
-
 def await_end(channel: socket.socket) -> None:
     """Wait until the other side is gone, whatever it still says; not for ever, since it may be held by a debugger."""
     channel.settimeout(_END_S)

@@ -25,7 +25,6 @@ from platform_cli.workflow.step_channel import (
     StepRequest,
     StepStarted,
     await_end,
-    hang_up,
     send,
     spawn_server,
     start_message,
@@ -118,7 +117,7 @@ class StepClient:
     def close(self) -> None:
         """End the servers, and with them every step that still runs; returns when they let go of their files."""
         for generation in self._generations:
-            hang_up(generation.channel)
+            send(generation.channel, {"do": "end"})
         for generation in self._generations:
             await_end(generation.channel)
             generation.channel.close()

@@ -60,7 +60,7 @@ class _Server:
             self.reap()
 
     def receive(self) -> bool:
-        """Read what is there and act on every complete request; False at the end of file."""
+        """Read what is there and act on every complete request; False at the end of file, or of the work."""
         try:
             data, descriptors, _, _ = socket.recv_fds(self.channel, _RECEIVE_BYTES, _MOST_DESCRIPTORS)
         except ConnectionResetError:
@@ -69,7 +69,10 @@ class _Server:
         self.buffer += data
         while b"\n" in self.buffer:
             line, self.buffer = self.buffer.split(b"\n", 1)
-            self.handle(json.loads(line))
+            request = json.loads(line)
+            if request["do"] == "end":
+                return False
+            self.handle(request)
         return bool(data)
 
     def handle(self, request: Request) -> None:
