@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from platform_cli.process import ProcessId
 
 _END_S = 10.0
+_POLL_S = 0.005
 _READ_BYTES = 1 << 16
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _BOOT = (
@@ -110,9 +112,13 @@ def send(channel: socket.socket, message: dict[str, Any], descriptors: Sequence[
         return
 
 
-def await_end(channel: socket.socket) -> None:
+def await_end(channel: socket.socket, process: ProcessId | None) -> None:
     """Wait until the other side is gone, whatever it still says; not for ever, since it may be held by a debugger."""
+    given_up = time.monotonic() + _END_S
     channel.settimeout(_END_S)
     with contextlib.suppress(ConnectionResetError, TimeoutError):
         while channel.recv(_READ_BYTES):
             pass
+    # It closes its files a moment before it is no more.
+    while process is not None and process.alive and time.monotonic() < given_up:
+        time.sleep(_POLL_S)

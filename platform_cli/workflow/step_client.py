@@ -39,6 +39,7 @@ class _Generation:
     channel: socket.socket
     modules: frozenset[str] = frozenset()
     ready: bool = False
+    process: ProcessId | None = None
     buffer: bytes = b""
     steps: set[int] = field(default_factory=set)
 
@@ -115,11 +116,11 @@ class StepClient:
         return events
 
     def close(self) -> None:
-        """End the servers, and with them every step that still runs; returns when they let go of their files."""
+        """End the servers, and with them every step that still runs; returns when they are gone."""
         for generation in self._generations:
             send(generation.channel, {"do": "end"})
         for generation in self._generations:
-            await_end(generation.channel)
+            await_end(generation.channel, generation.process)
             generation.channel.close()
         for step in self._steps.values():
             step.output.finish()
@@ -197,7 +198,7 @@ class StepClient:
     def _handle(self, generation: _Generation, message: dict[str, Any]) -> None:
         match message["event"]:
             case "ready":
-                generation.ready = message["fit"]
+                generation.ready, generation.process = message["fit"], ProcessId.of(message["pid"])
                 self._grow()
                 self._dispatch()
             case "started":

@@ -161,7 +161,7 @@ def _become_generation(descriptor: int, modules: list[str]) -> NoReturn:
     gc.freeze()
     mount.die_with_parent(0)
     with socket.socket(fileno=descriptor) as channel:
-        ready = {"event": "ready", "modules": imported, "fit": fit}
+        ready = {"event": "ready", "modules": imported, "fit": fit, "pid": os.getpid()}
         try:
             channel.sendall(json.dumps(ready).encode() + b"\n")
         except (BrokenPipeError, ConnectionResetError):
