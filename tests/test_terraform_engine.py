@@ -5,10 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
 import sys
+import threading
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,6 +25,7 @@ from platform_cli.events import Event, LogLine, Notice, ResourceProgress
 from platform_cli.resource import Action
 from platform_cli.runner import ProcessRunner, Runner
 from platform_cli.tools.terraform import Options, Terraform, build_argv, find_error_block
+from platform_cli.tools.terraform_cache import filling, share_providers
 from platform_cli.tools.terraform_executable import Executable, find_executable
 from platform_cli.tools.terraform_line import LineReader, format_diagnostic
 from platform_cli.tools.terraform_plan import parse_plan
@@ -66,9 +71,14 @@ class Heard(list[Event]):
 
 
 def open_terraform(
-    folder: Path, *, executable: Executable | None = None, runner: Runner | None = None, options: Options | None = None
+    folder: Path,
+    *,
+    executable: Executable | None = None,
+    runner: Runner | None = None,
+    options: Options | None = None,
+    **more: str,
 ) -> Terraform:
-    environ = {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "XDG_CACHE_HOME": str(folder / "cache")}
+    environ = {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "XDG_CACHE_HOME": str(folder / "cache"), **more}
     return Terraform(
         name="paper/dev",
         folder=folder,
@@ -260,8 +270,7 @@ def test_what_would_change_a_command_line_stays_behind(folder: Path, monkeypatch
     open_terraform(folder, executable=program, runner=runner).apply(Path("p"), Heard())
     env = runner.commands[0].env
     assert not {"TF_CLI_ARGS_apply", "TF_DATA_DIR", "TF_WORKSPACE"} & set(env)
-    # One init writes over the providers that another target's Terraform runs from there.
-    assert ("TF_PLUGIN_CACHE_DIR" in env) == ("TF_PLUGIN_CACHE_DIR" in os.environ)
+    assert Path(env["TF_PLUGIN_CACHE_DIR"]).is_dir()
 
 
 # --- real runs ---
@@ -275,6 +284,67 @@ def cycle(terraform: Terraform, folder: Path) -> None:
     assert {change.action for change in first.changes} == {Action.CREATE}
     assert terraform.apply(folder / "p", heard, total=4).counts["add"] == 4
     assert ("terraform_data.changing", "create", "finished") in heard.progress()
+
+
+PROVIDER = "example.test/acme/none"
+
+
+@pytest.fixture
+def packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A mirror of one provider, as an archive that Terraform unpacks: the variables that lead there."""
+    monkeypatch.delenv("TF_PLUGIN_CACHE_DIR", raising=False)
+    system = f"{platform.system().lower()}_{'arm64' if platform.machine() in ('arm64', 'aarch64') else 'amd64'}"
+    folder = tmp_path / "mirror" / PROVIDER
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(folder / f"terraform-provider-none_1.0.0_{system}.zip", "w") as archive:
+        program = zipfile.ZipInfo("terraform-provider-none_v1.0.0")
+        program.external_attr = 0o755 << 16
+        archive.writestr(program, "init runs no provider")
+    settings = tmp_path / "settings.tfrc"
+    settings.write_text(f'provider_installation {{\n  filesystem_mirror {{ path = "{tmp_path / "mirror"}" }}\n}}\n')
+    return {"TF_CLI_CONFIG_FILE": str(settings), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+
+def make_root(folder: Path) -> Path:
+    folder.mkdir()
+    required = f'required_providers {{\n    none = {{ source = "{PROVIDER}" }}\n  }}'
+    (folder / "main.tf").write_text(f"terraform {{\n  {required}\n}}\n")
+    return folder
+
+
+@needs_terraform
+def test_a_provider_is_fetched_once_for_all_targets(tmp_path: Path, packed: dict[str, str]) -> None:
+    first, second = (make_root(tmp_path / name) for name in ("first", "second"))
+    open_terraform(first, **packed).init(Heard())
+    [fetched] = (tmp_path / "cache").rglob("terraform-provider-none_*")
+    before = fetched.stat()
+    open_terraform(second, **packed).init(Heard())
+    after = fetched.stat()
+    # Written anew, it would be torn from under a Terraform that runs it.
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    for root in (first, second):
+        [used] = root.glob(f".terraform/providers/{PROVIDER}/*/*")
+        assert used.resolve() == fetched.parent.resolve()
+
+
+@needs_terraform
+def test_one_init_at_a_time_fills_the_cache(tmp_path: Path, packed: dict[str, str]) -> None:
+    heard, told = Heard(), threading.Event()
+
+    def hear(event: Event) -> None:
+        heard(event)
+        told.set()
+
+    root = make_root(tmp_path / "root")
+    with ThreadPoolExecutor(1) as pool:
+        with filling(share_providers(packed), Heard()):
+            waiting = pool.submit(open_terraform(root, **packed).init, hear)
+            assert told.wait(60)
+            assert not (root / ".terraform").exists()
+        waiting.result(60)
+    assert isinstance(heard[0], Notice)
+    assert "another command fetches providers" in heard[0].text
+    assert (root / ".terraform").is_dir()
 
 
 @needs_terraform

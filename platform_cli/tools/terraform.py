@@ -15,6 +15,7 @@ from platform_cli.errors import PreflightError, StateError, ToolError
 from platform_cli.events import Emit
 from platform_cli.process import read_output
 from platform_cli.runner import Command, Runner
+from platform_cli.tools.terraform_cache import filling, share_providers
 from platform_cli.tools.terraform_executable import Executable
 from platform_cli.tools.terraform_line import LineReader
 
@@ -77,16 +78,17 @@ class Terraform:
             ToolError: it failed; `details` are Terraform's own words.
             StateError: another Terraform holds the state's lock.
         """
-        self._run(
-            "init",
-            emit,
-            input=False,
-            no_color=True,
-            plugin_dir=[str(Path(path).expanduser()) for path in self.options.plugin_dirs],
-            backend_config=str(backend_file) if backend_file else None,
-            reconfigure=True,
-            lock_timeout=f"{self.options.lock_timeout_s}s",
-        )
+        with filling(self._environment, emit):
+            self._run(
+                "init",
+                emit,
+                input=False,
+                no_color=True,
+                plugin_dir=[str(Path(path).expanduser()) for path in self.options.plugin_dirs],
+                backend_config=str(backend_file) if backend_file else None,
+                reconfigure=True,
+                lock_timeout=f"{self.options.lock_timeout_s}s",
+            )
 
     def plan(
         self, file: Path, emit: Emit, *, destroy: bool = False, targets: Sequence[str] = (), refresh: bool = True
@@ -218,7 +220,8 @@ class Terraform:
         kept = {name: value for name, value in self.environ.items() if not name.startswith(_FOREIGN)}
         # A remote state is otherwise written every 20 s only: what was made since would be lost in a kill.
         fixed = {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "TF_STATE_PERSIST_INTERVAL": "1"}
-        return {**kept, **fixed}
+        shared = {} if self.options.plugin_dirs else share_providers(kept)
+        return {**kept, **fixed, **shared}
 
 
 def build_argv(executable: Executable, command: str, *arguments: str, **flags: Any) -> tuple[str, ...]:
