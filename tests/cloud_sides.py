@@ -47,16 +47,18 @@ CLUSTER_ADMIN = "AmazonEKSClusterAdminPolicy"
 
 @dataclass(frozen=True)
 class SiteOfPods:
-    """Where the cluster finds this machine: `host` from inside, and two doors to ports of 127.0.0.1.
+    """Where the cluster finds this machine: `host` from inside, and doors to ports of 127.0.0.1.
 
     Attributes:
         tokens: port that the API server asks about bearer tokens.
         store: port of the object store.
+        database: port of the database; 0 without such a door.
     """
 
     host: str
     tokens: int
     store: int
+    database: int = 0
 
 
 def find_site() -> SiteOfPods:
@@ -64,8 +66,8 @@ def find_site() -> SiteOfPods:
     found = os.environ.get("MLOPS_TEST_DOORS", "")
     if not found:
         pytest.skip("needs a cluster whose API server asks the test about tokens: set MLOPS_TEST_DOORS")
-    host, tokens, store = found.split(":")
-    return SiteOfPods(host, int(tokens), int(store))
+    host, *ports = found.split(":")
+    return SiteOfPods(host, *map(int, ports))
 
 
 @dataclass(frozen=True)
