@@ -328,6 +328,23 @@ def test_a_provider_is_fetched_once_for_all_targets(tmp_path: Path, packed: dict
 
 
 @needs_terraform
+def test_what_a_killed_init_left_of_a_provider_is_fetched_again(tmp_path: Path, packed: dict[str, str]) -> None:
+    first, second = (make_root(tmp_path / name) for name in ("first", "second"))
+    cache = Path(share_providers(packed)["TF_PLUGIN_CACHE_DIR"])
+    with pytest.raises(ToolError), filling(share_providers(packed), Heard()):
+        subprocess.run(
+            ["terraform", "init"], cwd=first, env={**os.environ, **share_providers(packed), **packed}, check=True
+        )
+        [half] = cache.rglob("terraform-provider-none_*")
+        half.write_text("half of i")
+        raise ToolError("as if it were killed")
+    open_terraform(second, **packed).init(Heard())
+    assert half.read_text() == "init runs no provider"
+    open_terraform(make_root(tmp_path / "third"), **packed).init(Heard())
+    assert (cache / ".lock").read_text() == ""
+
+
+@needs_terraform
 def test_one_init_at_a_time_fills_the_cache(tmp_path: Path, packed: dict[str, str]) -> None:
     heard, told = Heard(), threading.Event()
 
