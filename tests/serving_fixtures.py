@@ -168,7 +168,7 @@ def make_rule(offset: float) -> tuple[Any, Any, Any]:
 
 
 def make_mixed() -> tuple[Any, Any, Any]:
-    """A model of every column type that tells what it got; `slow` takes a second, `boom` raises."""
+    """A model of every column type that tells what it got; `slow` takes four seconds, `boom` raises."""
     import time as clock
 
     import mlflow.pyfunc
@@ -187,7 +187,7 @@ def make_mixed() -> tuple[Any, Any, Any]:
             if "boom" in texts:
                 raise RuntimeError("boom was asked for")
             if "slow" in texts:
-                clock.sleep(1.0)
+                clock.sleep(4.0)
             answer = model_input.drop(columns="extra", errors="ignore").copy()
             answer["double"] = answer["double"] * params["factor"]
             answer["had_extra"] = "extra" in model_input

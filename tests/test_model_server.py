@@ -284,6 +284,7 @@ def test_term_waits_for_requests_in_work(mixed_model: Path, tmp_path: Path) -> N
     slow = threading.Thread(target=lambda: replies.append(server.infer(mixed_request({"text": ("BYTES", "slow")}))))
     slow.start()
     while "mlops_inference_in_flight 1.0" not in server.call("GET", "/metrics").body.decode():
+        assert slow.is_alive(), "it ended before anybody saw it begin"
         time.sleep(0.01)
     server.child.send_signal(signal.SIGTERM)
     slow.join()
