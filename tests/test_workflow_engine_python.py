@@ -245,6 +245,8 @@ def test_links_lead_where_the_container_would_see_them(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Python steps are forks on Linux only")
 def test_closing_the_client_waits_for_every_server(tmp_path):
+    # Fixtures of other tests have processes, too.
+    others = set(psutil.Process().children(recursive=True))
     client = StepClient(env=dict(os.environ), log=tmp_path / "log")
     client.prepare([frozenset({"yaml"})])
     request = StepRequest(
@@ -253,7 +255,7 @@ def test_closing_the_client_waits_for_every_server(tmp_path):
     client.start(1, request, StepOutput(tmp_path / "step-log"))
     while not any(isinstance(event, StepExited) for event in client.poll(None)):
         pass
-    servers = psutil.Process().children(recursive=True)
+    servers = set(psutil.Process().children(recursive=True)) - others
     with ThreadPoolExecutor(1) as pool:
         (forked,) = (server for server in servers if server.ppid() != os.getpid())
         forked.suspend()
