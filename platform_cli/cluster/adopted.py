@@ -62,13 +62,13 @@ def _knows_repository(kubernetes: Kubernetes, space: str, ours: Key) -> bool:
 
     ConfigMaps may be large and many: only those with the right name are read.
     """
-    items = [item["metadata"] for item in kubernetes.list_metadata(CONFIG_MAP)]
-    settings = [item for item in items if item["name"].endswith(_CONTROLLER_SETTINGS)]
-    spaces = {space, *(item["namespace"] for item in settings)}
-    named = (item for item in items if item["name"] == _REPOSITORIES and item["namespace"] in spaces)
-    if not all(_is_free({"metadata": item}, ours) for item in named):
+    items = kubernetes.list_metadata(CONFIG_MAP)
+    settings = [item["metadata"] for item in items if item["metadata"]["name"].endswith(_CONTROLLER_SETTINGS)]
+    spaces = {space, *(place["namespace"] for place in settings)}
+    named = (item for item in items if item["metadata"]["name"] == _REPOSITORIES)
+    if any(item["metadata"]["namespace"] in spaces and not _is_free(item, ours) for item in named):
         return True
-    found = (kubernetes.get(CONFIG_MAP, item["name"], item["namespace"]) for item in settings)
+    found = (kubernetes.get(CONFIG_MAP, place["name"], place["namespace"]) for place in settings)
     return any(item is not None and _names_store(item) for item in found)
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from platform_cli.cluster.forward import HOST, Forward, open_api
 from platform_cli.cluster.forward_service import ALL, DASHBOARDS, Login, Service, find_services
@@ -66,9 +66,13 @@ def forward_services(
             opened.serve(stack.enter_context(forward).local_port)
             if opened.port != local_port:
                 tell(Notice(level="hint", text=f"{service.name}: port {local_port} is taken, using {opened.port}"))
-        # In rounds: Python does not hear a Ctrl-C that comes right before it begins to wait for ever.
-        while True:
-            time.sleep(_ROUND_S)
+        _wait_for_interrupt()
+
+
+def _wait_for_interrupt() -> NoReturn:
+    # In rounds: Python does not hear a Ctrl-C that comes right before it begins to wait for ever.
+    while True:
+        time.sleep(_ROUND_S)
 
 
 class _Opened:
